@@ -1,0 +1,58 @@
+"""Apps out of long-running processes: flows decide, works do, state flows as deltas."""
+
+# The layout, from the inside out. Imports go one way, towards the start of this list.
+#
+# errors      every exception, by whose fault it is
+# state       values, paths, deltas, the state tree: plain data, no thread, socket or clock
+# component   what users subclass: Component, Flow, Work, structures, status, calls
+# protocol    what a work and a flow owe each other, as state machines: plain data again
+# wire        protobuf <-> state and protocol; errors <-> status codes
+# runtime     what drives them: the app's loop, the work's process, launchers, logs
+# server      the gRPC services
+# execution   what runs an app, put together: tree, loop, server, processes, logs
+# terminal    what a person sees of a running app
+# app         App, the tree of components that is run
+# cli         lightgrid flow | work | ps | logs | state
+
+from lightgrid.app import App
+from lightgrid.component import structures
+from lightgrid.component.flow import Flow
+from lightgrid.component.status import StatusReason, WorkStage, WorkStatus
+from lightgrid.component.structures import Dict, List
+from lightgrid.component.work import Work
+from lightgrid.errors import (
+    ComponentError,
+    LightgridError,
+    UndeclaredAttributeError,
+    UnsupportedValueError,
+    WorkStopped,
+)
+from lightgrid.runtime.options import RunOptions
+
+#: The names of the framework that lightgrid replaces.
+LightningApp = App
+LightningFlow = Flow
+LightningWork = Work
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "App",
+    "ComponentError",
+    "Dict",
+    "Flow",
+    "LightgridError",
+    "LightningApp",
+    "LightningFlow",
+    "LightningWork",
+    "List",
+    "RunOptions",
+    "StatusReason",
+    "UndeclaredAttributeError",
+    "UnsupportedValueError",
+    "Work",
+    "WorkStage",
+    "WorkStatus",
+    "WorkStopped",
+    "structures",
+]

@@ -1,0 +1,166 @@
+"""An app: a tree of components, and what it takes to run it."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from lightgrid.component.component import Component
+from lightgrid.component.flow import Flow
+from lightgrid.component.work import Work
+from lightgrid.errors import ComponentError
+from lightgrid.runtime.app_file import is_loaded_in_work
+from lightgrid.runtime.options import RunOptions
+from lightgrid.runtime.outcome import AppStage, Outcome
+
+if TYPE_CHECKING:
+    from lightgrid.runtime.observer import Observer
+    from lightgrid.state.values import Value
+
+#: How long a work may take to end, in seconds. With it an app ends within 2 s of Ctrl-C.
+DEFAULT_STOP_GRACE_S = 1.5
+
+
+class App:
+    """A tree of components, ready to run.
+
+    Args:
+        root: The root flow; or a work, which then is run once.
+        stop_grace_s: How long a work may take to end before it is killed, in
+            seconds, where the work does not say itself.
+
+    Raises:
+        TypeError: The root is no component, or a flow without a `run` of its own.
+    """
+
+    def __init__(self, root: Flow | Work, *, stop_grace_s: float = DEFAULT_STOP_GRACE_S) -> None:
+        if isinstance(root, Work):
+            root = _RunOnce(root)
+        if not isinstance(root, Flow):
+            raise TypeError(f"the root of an app is a flow or a work, not a {type(root).__name__}")
+        if type(root).run is Flow.run:
+            raise TypeError(f"{type(root).__name__} has no run method: a root flow needs one")
+        self.root = root
+        self.stop_grace_s = stop_grace_s
+        #: How the last run ended, and with which exception.
+        self.outcome: Outcome | None = None
+
+    # --- what users read ----------------------------------------------------------------
+
+    @property
+    def stage(self) -> AppStage:
+        """What the app is doing."""
+        if self.outcome is not None:
+            return AppStage.FAILED if self.outcome.exit_code == 1 else AppStage.STOPPED
+        is_attached = self.root._lightgrid_node.backend is not None
+        return AppStage.RUNNING if is_attached else AppStage.STARTING
+
+    @property
+    def exception(self) -> BaseException | None:
+        """The exception that ended the app, if one did."""
+        return None if self.outcome is None else self.outcome.exception
+
+    @property
+    def flows(self) -> dict[str, Flow]:
+        """All flows, by name; the root too."""
+        return {self.root.name: self.root, **self.root.flows}
+
+    @property
+    def works(self) -> list[Work]:
+        """All works."""
+        return self.root.works()
+
+    @property
+    def named_works(self) -> list[tuple[str, Work]]:
+        """All works, with their names."""
+        return self.root.named_works()
+
+    @property
+    def state(self) -> dict[str, Value]:
+        """The state tree; a copy."""
+        return {**self.root.state, "app_state": {"stage": str(self.stage)}}
+
+    @property
+    def state_vars(self) -> dict[str, Value]:
+        """The same with nothing but variables."""
+        return {**self.root.state_vars, "app_state": {"stage": str(self.stage)}}
+
+    def get_component_by_name(self, name: str) -> Component:
+        """Return a component: "root", "root.w", "root.trainers.0".
+
+        Raises:
+            ValueError: The name does not begin with "root".
+            AttributeError: There is no such component.
+        """
+        first, *keys = name.split(".")
+        if first != "root":
+            raise ValueError(f"a component's name begins with root, {name!r} does not")
+        component: Component = self.root
+        for key in keys:
+            groups = component._lightgrid_node.children.values()
+            below = next((group[key] for group in groups if key in group), None)
+            if below is None:
+                known = ", ".join(key for group in groups for key in group) or "nothing"
+                raise AttributeError(f"{component.name} has no component {key!r}; it has: {known}")
+            component = below
+        return component
+
+    # --- running ----------------------------------------------------------------------------
+
+    def run(self, options: RunOptions | None = None, observer: Observer | None = None) -> None:
+        """Run the app until it ends, as `lightgrid flow` does.
+
+        Does nothing in the process of a work, nor while `lightgrid flow` loads
+        the file, so it may stand at the end of the app's file.
+
+        Raises:
+            SystemExit: With the exit code, unless the app ended well.
+        """
+        if is_loaded_in_work() or _is_being_loaded:
+            return
+        if observer is None:
+            from lightgrid.terminal import make_observer  # rich is loaded when it is shown
+
+            observer = make_observer()
+        outcome = self.execute(options or RunOptions(), observer)
+        if outcome.exit_code:
+            sys.exit(outcome.exit_code)
+
+    def execute(self, options: RunOptions, observer: Observer) -> Outcome:
+        """Run the app until it ends and return how it did."""
+        from lightgrid.execution import execute  # loads gRPC: a work imports this module too
+
+        if self.outcome is not None or self.root._lightgrid_node.backend is not None:
+            raise ComponentError("an app runs once; make a new one to run it again")
+        self.outcome = execute(self.root, self.stop_grace_s, options, observer)
+        return self.outcome
+
+
+class _RunOnce(Flow):
+    """The flow around a work that is the root of an app: runs it once and ends."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__()
+        self.work = work
+
+    def run(self) -> None:
+        self.work.run()
+        if self.work.status.stage.is_end:
+            self.stop()
+
+
+#: Set while the command line loads an app's file: `app.run()` in it is to do nothing.
+_is_being_loaded = False
+
+
+@contextlib.contextmanager
+def loading() -> Iterator[None]:
+    """Have `app.run()` do nothing meanwhile."""
+    global _is_being_loaded
+    _is_being_loaded = True
+    try:
+        yield
+    finally:
+        _is_being_loaded = False

@@ -1,0 +1,39 @@
+"""What a runtime offers to the components of an app."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from lightgrid.component.component import Component
+    from lightgrid.component.node import Node
+    from lightgrid.component.work import Work
+
+
+class Backend(Protocol):
+    """What components need of whoever runs them. Called in the flow's thread only."""
+
+    def changed(self, node: Node) -> None:
+        """Note that state of a component changed, or may have changed in place."""
+
+    def attached(self, component: Component) -> None:
+        """Note that a component, with all below it, joined the tree."""
+
+    def detached(self, component: Component) -> None:
+        """Note that a component, with all below it, left the tree."""
+
+    def call(self, work: Work, key: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Make a run call, starting the work's process if it has none."""
+
+    def start(self, work: Work) -> None:
+        """Start the work's process, without a call."""
+
+    def stop(self, work: Work) -> None:
+        """Ask the work to end, its calls with it."""
+
+    def cancel(self, work: Work, call_id: str) -> None:
+        """Ask one call to end."""
+
+    def schedule(self, owner: Component, key: str, due_s: float) -> None:
+        """Run the flow again at a time, in seconds since the epoch."""

@@ -1,0 +1,235 @@
+"""The state rules that flows and works share."""
+
+from __future__ import annotations
+
+from abc import ABCMeta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from lightgrid.component.node import Node
+from lightgrid.errors import ComponentError, UndeclaredAttributeError, UnsupportedValueError
+from lightgrid.state.values import SCALAR_TYPES, Value, check_value, copy_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class ComponentType(ABCMeta):
+    """Makes components: what is assigned while `__init__` runs is state.
+
+    A flag set around `__init__`, not a look at the frames of the stack, tells
+    whether it runs: helpers that `__init__` calls count, and no name of a first
+    parameter matters.
+    """
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Make a component and close its set of names."""
+        component = super().__call__(*args, **kwargs)
+        component._lightgrid_node.initializing = False
+        if not component._lightgrid_initialized:
+            raise ComponentError(f"{cls.__name__}: Did you forget to call super().__init__()?")
+        return component
+
+
+class Component(metaclass=ComponentType):
+    """An object whose public attributes are state.
+
+    A public attribute first assigned in `__init__` is state: None, bool, int,
+    float, str, bytes, list, tuple or dict with str keys. `_private` ones are
+    not. Afterwards no new public attribute may appear.
+    """
+
+    # Slots, since these are read at every assignment. `_lightgrid_vars` is `__dict__`
+    # itself: state lives there like the attributes of any object, and reading is free.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_lightgrid_dirty",
+        "_lightgrid_initialized",
+        "_lightgrid_node",
+        "_lightgrid_vars",
+    )
+
+    _lightgrid_dirty: dict[str, type | None]
+    _lightgrid_initialized: bool
+    _lightgrid_node: Node
+    _lightgrid_vars: dict[str, Value]
+
+    #: Public attributes that belong to the framework and never are state.
+    _lightgrid_reserved: ClassVar[frozenset[str]] = frozenset()
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Any:
+        """Make the component's node, before any `__init__` can assign."""
+        component = super().__new__(cls)
+        component._lightgrid_prepare()
+        return component
+
+    def __init__(self) -> None:
+        object.__setattr__(self, "_lightgrid_initialized", True)
+
+    def _lightgrid_prepare(self) -> None:
+        node = Node(self)
+        node.initializing = True
+        put = object.__setattr__
+        put(self, "_lightgrid_node", node)
+        put(self, "_lightgrid_vars", self.__dict__)
+        put(self, "_lightgrid_dirty", node.dirty)
+        put(self, "_lightgrid_initialized", False)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Assign an attribute; a public one is checked, and noted as changed."""
+        # The fast path: a scalar of the type that was assigned here since the last
+        # collection. Between the look into `dirty` and the store there is no call and no
+        # jump back, and only there does the interpreter switch threads: the collector
+        # cannot take the mark in between and miss the value.
+        kind = type(value)
+        try:
+            if self._lightgrid_dirty[name] is kind:
+                self._lightgrid_vars[name] = value
+                return
+        except KeyError:
+            pass
+        self._lightgrid_assign(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        """Delete a private attribute; state and components stay."""
+        node = self._lightgrid_node
+        if name in node.names:
+            raise ComponentError(
+                f"{node.name}: {name} is state and cannot be deleted; set it to None"
+            )
+        if any(name in group for group in node.children.values()):
+            raise ComponentError(
+                f"{node.name}: the component {name} cannot be deleted like this; "
+                "a work has .delete(), members of a List or Dict can be removed"
+            )
+        object.__delattr__(self, name)
+
+    # --- what users read ---------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The component's name in its tree: "root", "root.w", "root.trainers.0"."""
+        return self._lightgrid_node.name
+
+    @property
+    def state(self) -> dict[str, Value]:
+        """The component's node of the state tree, with all below it; a copy."""
+        node = self._lightgrid_node
+        return {
+            "vars": copy_value(node.variables()),
+            **self._lightgrid_own_state(),
+            **{
+                group: {key: child.state for key, child in members.items()}
+                for group, members in node.children.items()
+            },
+        }
+
+    @property
+    def state_vars(self) -> dict[str, Value]:
+        """The same tree with nothing but variables."""
+        node = self._lightgrid_node
+        return {
+            "vars": copy_value(node.variables()),
+            **{
+                group: {key: child.state_vars for key, child in members.items()}
+                for group, members in node.children.items()
+            },
+        }
+
+    def set_state(self, state: Mapping[str, Value]) -> None:
+        """Take over the variables of a state, here and in the components below.
+
+        Raises:
+            UndeclaredAttributeError: A variable that this component does not have.
+            ComponentError: A component that is not here.
+        """
+        node = self._lightgrid_node
+        for name in state.get("vars", {}):
+            if name not in node.names:
+                raise UndeclaredAttributeError(node.name, name)
+        for name, value in state.get("vars", {}).items():
+            setattr(self, name, copy_value(value))
+        for group, members in node.children.items():
+            for key, below in state.get(group, {}).items():
+                if key not in members:
+                    raise ComponentError(f"{node.name} has no component {key!r}")
+                members[key].set_state(below)
+
+    # --- pickling ------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what makes the component again in another process."""
+        node = self._lightgrid_node
+        attributes = {
+            name: value for name, value in self.__dict__.items() if name not in node.names
+        }
+        return {"attributes": attributes, "variables": node.variables(), "name": node.name}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what another process had."""
+        node = self._lightgrid_node
+        node.initializing = False
+        node.key = state["name"]
+        object.__setattr__(self, "_lightgrid_initialized", True)
+        self.__dict__.update(state["attributes"])
+        for name, value in state["variables"].items():
+            node.names[name] = None
+            node.store(name, value)
+
+    # --- for the framework -----------------------------------------------------------
+
+    def _lightgrid_own_state(self) -> dict[str, Value]:
+        """Return what the node of this kind of component has beside variables and children."""
+        return {"calls": {}}
+
+    def _lightgrid_assign(self, name: str, value: Any) -> None:
+        """Assign what the fast path cannot: a new name, another type, a container, a child."""
+        if name[0] == "_" or name in self._lightgrid_reserved:
+            object.__setattr__(self, name, value)
+            return
+        if hasattr(getattr(type(self), name, None), "__set__"):
+            object.__setattr__(self, name, value)  # a property, or another data descriptor
+            return
+        node = self._lightgrid_node
+        self._lightgrid_check_child(name, value)
+        if name not in node.names:
+            if not node.initializing:
+                raise UndeclaredAttributeError(node.name, name)
+            if not self._lightgrid_initialized:
+                raise ComponentError(
+                    f"{type(self).__name__}: Did you forget to call super().__init__()? It has to "
+                    f"come before self.{name} is set"
+                )
+        try:
+            check_value(value, (name,))
+        except UnsupportedValueError as error:
+            raise error.inside(node.name) from None
+        kind = type(value)
+        node.names[name] = None
+        node.store(name, value)
+        node.mark(name, kind if kind in SCALAR_TYPES else None)
+
+    def _lightgrid_check_child(self, name: str, value: Any) -> None:
+        """Refuse what would make a component of something else."""
+        if isinstance(value, Component):
+            raise ComponentError(f"{self.name}.{name}: a work cannot contain components")
+
+
+def note_reads() -> None:
+    """Have containers held by nodes found, and their reading noted, in this process.
+
+    Only the flow's process calls it: a class with `__getattr__` loses the
+    interpreter's fast path for reading any attribute, which would more than
+    double what `self.counter += 1` costs in a work.
+    """
+
+    def __getattr__(self: Component, name: str) -> Any:  # noqa: N807 - it becomes the method
+        if not name.startswith("_lightgrid_"):
+            node = self._lightgrid_node
+            if node.held is not None and name in node.held:
+                return node.touch(name)
+        raise AttributeError(
+            f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+        )
+
+    Component.__getattr__ = __getattr__  # type: ignore[attr-defined]

@@ -1,0 +1,90 @@
+"""Where a work stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lightgrid.state.values import Value
+
+
+class WorkStage(StrEnum):
+    """What a work, or one of its calls, is doing."""
+
+    NOT_STARTED = "not_started"
+    STARTED = "started"
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+    @property
+    def is_end(self) -> bool:
+        """Whether a call in this stage has ended."""
+        return self in _ENDS
+
+
+_ENDS = frozenset({WorkStage.SUCCEEDED, WorkStage.FAILED, WorkStage.STOPPED})
+
+
+class StatusReason(StrEnum):
+    """Why a work failed, was stopped, or is not quite well."""
+
+    NONE = ""
+    USER_EXCEPTION = "user_exception"
+    INVALID_STATE = "invalid_state"
+    INVALID_RETURN_VALUE = "invalid_return_value"
+    PROCESS_DIED = "process_died"
+    NEVER_REGISTERED = "never_registered"
+    LOST = "lost"
+    UNRESPONSIVE = "unresponsive"
+    TIMEOUT = "timeout"
+    STALLED = "stalled"
+    CANCELLED = "cancelled"
+    STOP_REQUESTED = "stop_requested"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkStatus:
+    """One entry in the life of a work.
+
+    Attributes:
+        stage: What it is doing.
+        reason: Why, where there is something to say.
+        message: For people; of a user's exception the formatted traceback.
+        time_s: When, in seconds since the epoch.
+        result: What the call returned, once it succeeded.
+        attempt: How often the process was started for it, from 1; 0 before.
+    """
+
+    stage: WorkStage
+    reason: StatusReason = StatusReason.NONE
+    message: str = ""
+    time_s: float = 0.0
+    result: Value = None
+    attempt: int = 0
+
+    def to_value(self) -> dict[str, Value]:
+        """Return the status as it stands in the state tree."""
+        return {
+            "stage": str(self.stage),
+            "reason": str(self.reason),
+            "message": self.message,
+            "time_s": self.time_s,
+            "result": self.result,
+            "attempt": self.attempt,
+        }
+
+    @classmethod
+    def from_value(cls, value: dict[str, Value]) -> WorkStatus:
+        """Return the status that stands in a state tree."""
+        return cls(
+            WorkStage(value["stage"]),
+            StatusReason(value["reason"]),
+            value["message"],
+            value["time_s"],
+            value["result"],
+            value["attempt"],
+        )

@@ -1,0 +1,160 @@
+"""Lists and dicts of components.
+
+A structure is a component with members and no variables. Members keep the name
+they got when they came in: a list names them by a running number, whatever
+happens to their neighbours later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping, MutableSequence
+from typing import Any, overload
+
+from lightgrid.component.component import Component
+from lightgrid.component.work import Work
+from lightgrid.errors import ComponentError
+
+
+class Structure(Component):
+    """What `List` and `Dict` share."""
+
+    def _lightgrid_admit(self, key: str, member: Any) -> Component:
+        """Take a component in under a key."""
+        member = as_structure(member)
+        node = self._lightgrid_node
+        if not isinstance(member, Component):
+            raise ComponentError(
+                f"{node.name}[{key!r}]: a {type(member).__name__} is no component; "
+                "structures hold flows, works and structures"
+            )
+        if member._lightgrid_node.parent is not None:
+            raise ComponentError(f"{node.name}[{key!r}]: the component already is {member.name}")
+        if not key or "." in key:
+            raise ComponentError(f"{node.name}: a key must be a str without a dot, not {key!r}")
+        node.adopt(group_of(member), key, member)
+        return member
+
+    def _lightgrid_release(self, member: Component) -> None:
+        """Let a component go: what runs in it is stopped, its node leaves the tree."""
+        self._lightgrid_node.give_up(member)
+
+    @property
+    def works(self) -> list[Work]:
+        """The works in here, at any depth."""
+        return [one for one in self._lightgrid_node.walk() if isinstance(one, Work)]
+
+
+class List(Structure, MutableSequence[Any]):
+    """A list of components: flows, works, or structures again."""
+
+    def __init__(self, *members: Any) -> None:
+        super().__init__()
+        self._members: list[Component] = []
+        self._next_key = 0
+        self.extend(members)
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> Any: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        """Return a member by its position now, or several."""
+        return self._members[index]
+
+    def __setitem__(self, index: Any, member: Any) -> None:
+        """Put another component in a member's position; the old one leaves."""
+        if isinstance(index, slice):
+            raise ComponentError(f"{self.name}: assign members one by one")
+        position = range(len(self._members))[index]
+        if self._members[position] is member:
+            return
+        self._lightgrid_release(self._members.pop(position))
+        self.insert(position, member)
+
+    def __delitem__(self, index: int | slice) -> None:
+        """Remove members: what runs in them is stopped, the others keep their names."""
+        leaving = self._members[index] if isinstance(index, slice) else [self._members[index]]
+        del self._members[index]
+        for member in leaving:
+            self._lightgrid_release(member)
+
+    def __len__(self) -> int:
+        """Return how many members there are."""
+        return len(self._members)
+
+    def insert(self, index: int, member: Any) -> None:
+        """Take a component in before a position; its name is the next number."""
+        component = self._lightgrid_admit(str(self._next_key), member)
+        self._next_key += 1
+        self._members.insert(index, component)
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether it is the same structure."""
+        return self is other
+
+    __hash__ = object.__hash__
+
+
+class Dict(Structure, MutableMapping[str, Any]):
+    """A dict of components: flows, works, or structures again."""
+
+    def __init__(self, members: Mapping[str, Any] | None = None, **more: Any) -> None:
+        super().__init__()
+        self._members: dict[str, Component] = {}
+        self.update(members or {}, **more)
+
+    def __getitem__(self, key: str) -> Any:
+        """Return a member."""
+        return self._members[key]
+
+    def __setitem__(self, key: str, member: Any) -> None:
+        """Take a component in under a key; one that was there leaves."""
+        if not isinstance(key, str):
+            raise ComponentError(f"{self.name}: a key should be a str, not {key!r}")
+        if self._members.get(key) is member:
+            return
+        if key in self._members:
+            del self[key]
+        self._members[key] = self._lightgrid_admit(key, member)
+
+    def __delitem__(self, key: str) -> None:
+        """Remove a member: what runs in it is stopped."""
+        self._lightgrid_release(self._members.pop(key))
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the keys, in the order they came in."""
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        """Return how many members there are."""
+        return len(self._members)
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether it is the same structure."""
+        return self is other
+
+    __hash__ = object.__hash__
+
+
+def as_structure(value: Any) -> Any:
+    """Return a structure for a non-empty list or dict of components, else the value."""
+    if isinstance(value, list) and _is_made_of_components(value):
+        return List(*value)
+    if isinstance(value, dict) and _is_made_of_components(value):
+        return Dict(value)
+    return value
+
+
+def _is_made_of_components(value: Any) -> bool:
+    if isinstance(value, Component):
+        return True
+    if isinstance(value, dict):
+        value = list(value.values())
+    return isinstance(value, list) and bool(value) and all(map(_is_made_of_components, value))
+
+
+def group_of(component: Component) -> str:
+    """Return the group of its parent's node that a component belongs to."""
+    if isinstance(component, Structure):
+        return "structures"
+    return "works" if isinstance(component, Work) else "flows"

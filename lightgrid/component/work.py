@@ -1,0 +1,263 @@
+"""What does: a component whose `run` is executed in a process of its own."""
+
+from __future__ import annotations
+
+import functools
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from lightgrid.component.call_key import call_key
+from lightgrid.component.calls import CallPending, CallTable
+from lightgrid.component.component import Component
+from lightgrid.component.status import WorkStage, WorkStatus
+from lightgrid.errors import ComponentError
+from lightgrid.state.values import Value
+
+
+class Work(Component):
+    """A component that does something, in a process of its own.
+
+    Subclass it, set state in `__init__`, and write `run`. A flow that calls
+    `work.run(...)` makes a call: the work's process executes `run`, and
+    whatever it assigns to public attributes is streamed to the flow.
+
+    Args:
+        parallel: The flow goes on at once; else a call holds the flow's `run` up
+            until it is complete.
+        cache_calls: A call with the same arguments as a completed one is not
+            made again.
+        raise_exception: An exception in `run` ends the app; else the call has
+            failed and the flow goes on.
+        receive_updates: What the flow writes into this work's
+            variables reaches it while it runs; else with its next call.
+        start_with_flow: Start the process when the app starts, before the first
+            call. A work that is made later starts at its first call.
+        stop_grace_s: How long `on_exit` may take when the work is to stop, in
+            seconds; None for the app's default.
+        host: Address of a server that the work runs, if it runs one.
+        port: Its port; None to have a free one chosen when `port` is first read.
+    """
+
+    _lightgrid_reserved = frozenset({"run"})
+
+    def __init__(
+        self,
+        *,
+        parallel: bool = False,
+        cache_calls: bool = True,
+        raise_exception: bool = True,
+        receive_updates: bool = False,
+        start_with_flow: bool = True,
+        stop_grace_s: float | None = None,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+    ) -> None:
+        super().__init__()
+        self._parallel = parallel
+        self._cache_calls = cache_calls
+        self._raise_exception = raise_exception
+        self._receive_updates = receive_updates
+        self._start_with_flow = start_with_flow
+        self._stop_grace_s = stop_grace_s
+        self._calls = CallTable()
+        self._results: dict[str, Any] = {}
+        self._process_status = WorkStatus(WorkStage.NOT_STARTED)
+        self._flush: Callable[[float], None] | None = None
+        self._host = host
+        self._port = port
+
+    # --- to be overridden -----------------------------------------------------------
+
+    @abstractmethod
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """Do the work. Runs in the work's process, in its main thread."""
+        raise NotImplementedError
+
+    def on_start(self) -> None:
+        """Prepare, once, in the work's process before its first call."""
+
+    def on_exit(self) -> None:
+        """Finish, in the work's process, when the work is stopped or the app ends.
+
+        Called after `run` has ended. What it assigns still reaches the flow.
+        """
+
+    def on_exception(self, exception: BaseException) -> None:
+        """Handle an exception of `run`, in the work's process.
+
+        Raises:
+            BaseException: The call has failed with it. Returning instead means
+                that it was handled: the call has succeeded.
+        """
+        raise exception
+
+    # --- what users read ----------------------------------------------------------------
+
+    @property
+    def parallel(self) -> bool:
+        """Whether the flow goes on while a call runs."""
+        return self._parallel
+
+    @property
+    def cache_calls(self) -> bool:
+        """Whether a completed call is not made again."""
+        return self._cache_calls
+
+    @property
+    def raise_exception(self) -> bool:
+        """Whether an exception in `run` ends the app."""
+        return self._raise_exception
+
+    @property
+    def receive_updates(self) -> bool:
+        """Whether what the flow writes reaches this work while it runs."""
+        return self._receive_updates
+
+    @property
+    def start_with_flow(self) -> bool:
+        """Whether the process is started when the app starts."""
+        return self._start_with_flow
+
+    @property
+    def status(self) -> WorkStatus:
+        """Where the work stands: its newest call, or its process when it has none."""
+        latest = self._calls.latest
+        return self._process_status if latest is None else latest.status
+
+    @property
+    def statuses(self) -> list[WorkStatus]:
+        """The life of the newest call so far."""
+        latest = self._calls.latest
+        return [self._process_status] if latest is None else list(latest.statuses)
+
+    @property
+    def has_started(self) -> bool:
+        """Whether the work has a process or was called."""
+        return self.status.stage is not WorkStage.NOT_STARTED
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether the work was stopped."""
+        return self.status.stage is WorkStage.STOPPED
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether the newest call has succeeded."""
+        return self.status.stage is WorkStage.SUCCEEDED
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the newest call has failed."""
+        return self.status.stage is WorkStage.FAILED
+
+    @property
+    def has_timeout(self) -> bool:
+        """Whether the newest call has failed because it took too long."""
+        return self.has_failed and self.status.reason in ("timeout", "stalled")
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the newest call is being executed."""
+        return self.status.stage is WorkStage.RUNNING
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the newest call was made and has not begun."""
+        return self.status.stage is WorkStage.PENDING
+
+    @property
+    def num_successes(self) -> int:
+        """How many calls have succeeded."""
+        return self._calls.success_count
+
+    @property
+    def num_timeouts(self) -> int:
+        """How many calls took too long since the last success."""
+        return self._calls.timeout_count
+
+    # --- what users call -------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the work's process without a call; again, if it was stopped."""
+        self._lightgrid_backend("start").start(self)
+
+    def stop(self) -> None:
+        """End the work: its call, then `on_exit`, then its process.
+
+        The status is `stopped` at once; calling it again does nothing.
+        """
+        self._lightgrid_backend("stop").stop(self)
+
+    def flush(self, timeout_s: float = 10.0) -> None:
+        """Wait, in the work's process, until the flow has everything changed so far.
+
+        Raises:
+            FlowUnavailableError: It took longer than `timeout_s` seconds.
+        """
+        if self._flush is not None:
+            self._flush(timeout_s)
+
+    # --- for the framework ---------------------------------------------------------------------
+
+    def _lightgrid_prepare(self) -> None:
+        super()._lightgrid_prepare()
+        run = type(self).run.__get__(self)
+        # On the instance, so that the class keeps the method that the user wrote.
+        self.__dict__["run"] = functools.partial(_run_alone, self, run)
+
+    def _lightgrid_backend(self, verb: str) -> Any:
+        backend = self._lightgrid_node.backend
+        if backend is None:
+            raise ComponentError(
+                f"{self.name}.{verb}() needs a running app: the work is in none. Set it as an "
+                "attribute of a flow, or put it in a List or Dict of one"
+            )
+        return backend
+
+    def _lightgrid_join_flow(self) -> None:
+        """Have `run` make calls, in the process of the flow."""
+        self.__dict__["run"] = functools.partial(_run_from_flow, self)
+
+    def _lightgrid_join_process(self, flush: Callable[[float], None]) -> None:
+        """Have `run` be what the user wrote, in the work's own process."""
+        self._flush = flush
+        self.__dict__.pop("run", None)
+
+    def _lightgrid_own_state(self) -> dict[str, Value]:
+        return {"calls": self._calls.to_value(), "status": self.status.to_value()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what belongs to the process of the flow."""
+        state = super().__getstate__()
+        for name in ("run", "_calls", "_results", "_flush", "_process_status"):
+            state["attributes"].pop(name, None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin with no calls."""
+        super().__setstate__(state)
+        self._calls = CallTable()
+        self._results = {}
+        self._flush = None
+        self._process_status = WorkStatus(WorkStage.NOT_STARTED)
+
+
+def _run_alone(work: Work, run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Execute `run` in place: a work that is in no app is an ordinary object."""
+    if not work.cache_calls:
+        return run(*args, **kwargs)
+    key = call_key(work.name, args, kwargs)
+    if key not in work._results:
+        work._results[key] = run(*args, **kwargs)
+    return work._results[key]
+
+
+def _run_from_flow(work: Work, *args: Any, **kwargs: Any) -> None:
+    """Make a call, unless it was made before, and wait for it where that is wanted."""
+    key = call_key(work.name, args, kwargs)
+    decision = work._calls.decide(key, cache_calls=work._cache_calls, parallel=work._parallel)
+    if decision.sends:
+        work._lightgrid_backend("run").call(work, key, args, kwargs)
+    if decision.waits:
+        raise CallPending(work.name)

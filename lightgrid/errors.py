@@ -1,0 +1,166 @@
+"""Every exception of lightgrid, grouped by whose fault it is.
+
+`StateError` is a value or a change that does not fit, `WireError` a peer that
+speaks another protocol, `RefusedError` an answer of the flow server,
+`ComponentError` a mistake in how components are put together,
+`FlowUnavailableError` a flow server that cannot be reached (retry), and
+`ClosedError` something that we closed ourselves. Each carries its facts as
+attributes.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class LightgridError(Exception):
+    """Base of all errors that lightgrid raises on purpose."""
+
+
+# --- state ------------------------------------------------------------------
+
+
+class StateError(LightgridError):
+    """A value, a path or a change does not fit the state."""
+
+
+class UnsupportedValueError(StateError, TypeError, AttributeError):
+    """A value cannot be state.
+
+    It is a `TypeError`, which is what it says, and an `AttributeError`, which
+    is what programs written for the predecessor catch.
+    """
+
+    def __init__(self, path: Iterable[str], what: str, component: str = "") -> None:
+        self.path = tuple(path)
+        self.what = what
+        self.component = component
+        where = f"{component}: " if component else ""
+        super().__init__(f"{where}{'.'.join(self.path) or 'the value'}: {what}")
+
+    def inside(self, component: str, *prefix: str) -> UnsupportedValueError:
+        """Return the same error, told from the component it happened in."""
+        return UnsupportedValueError((*prefix, *self.path), self.what, component)
+
+
+class MisfitError(StateError):
+    """A change does not fit the state it was meant for."""
+
+    def __init__(self, path: Iterable[str], cause: str) -> None:
+        self.path = tuple(path)
+        self.cause = cause
+        super().__init__(f"{'.'.join(self.path) or 'the root'}: {cause}")
+
+
+class PathSyntaxError(StateError, ValueError):
+    """A path that a person wrote cannot be read."""
+
+    def __init__(self, text: str, position: int, cause: str) -> None:
+        self.text = text
+        self.position = position
+        super().__init__(f"cannot read the path {text!r} at character {position + 1}: {cause}")
+
+
+class NoSuchPathError(StateError, LookupError):
+    """A place that a person named is not in the state."""
+
+    def __init__(self, path: Iterable[str], message: str) -> None:
+        self.path = tuple(path)
+        super().__init__(message)
+
+
+# --- the wire ---------------------------------------------------------------
+
+
+class WireError(LightgridError):
+    """A message that is not what the protocol says."""
+
+
+class Reason(Enum):
+    """Why the flow server refused; the names are those of `ErrorReason` in errors.proto."""
+
+    SESSION_UNKNOWN = "SESSION_UNKNOWN"
+    EPOCH_FENCED = "EPOCH_FENCED"
+    SEQUENCE_GAP = "SEQUENCE_GAP"
+    SNAPSHOT_REQUIRED = "SNAPSHOT_REQUIRED"
+    STREAM_SUPERSEDED = "STREAM_SUPERSEDED"
+    REVISION_CONFLICT = "REVISION_CONFLICT"
+    WORK_HELD = "WORK_HELD"
+    NO_SUCH_WORK = "NO_SUCH_WORK"
+    NO_SUCH_PATH = "NO_SUCH_PATH"
+    BAD_OP = "BAD_OP"
+    UNKNOWN_OP = "UNKNOWN_OP"
+    UNKNOWN_VALUE_KIND = "UNKNOWN_VALUE_KIND"
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+    WORK_STOPPED = "WORK_STOPPED"
+    BATCHES_PENDING = "BATCHES_PENDING"
+    TOKEN_MISSING = "TOKEN_MISSING"
+    TOKEN_INVALID = "TOKEN_INVALID"
+    NOT_ALLOWED = "NOT_ALLOWED"
+
+
+class RefusedError(LightgridError):
+    """The flow server refused, with a reason that both sides know.
+
+    Attributes:
+        reason: One of `Reason`.
+        facts: What `errors.proto` calls metadata: path, limit, expected_seq, ...
+    """
+
+    def __init__(
+        self, reason: Reason, message: str, facts: Mapping[str, object] | None = None
+    ) -> None:
+        self.reason = reason
+        self.facts = {key: str(value) for key, value in (facts or {}).items()}
+        super().__init__(message)
+
+
+class FlowUnavailableError(LightgridError, ConnectionError):
+    """The flow server cannot be reached; the same call may work later."""
+
+
+class ClosedError(LightgridError):
+    """This side has closed what the call needs."""
+
+
+# --- components -------------------------------------------------------------
+
+
+class ComponentError(LightgridError):
+    """Components are put together or called in a way that has no meaning."""
+
+
+class UndeclaredAttributeError(ComponentError, AttributeError):
+    """A public attribute appeared after `__init__`."""
+
+    def __init__(self, component: str, attribute: str) -> None:
+        self.component = component
+        self.attribute = attribute
+        super().__init__(
+            f"{component}: Cannot set attributes that were not defined in __init__: {attribute}. "
+            f"Set it in __init__ first, or call it _{attribute} to keep it out of the state."
+        )
+
+
+class AppLoadError(LightgridError):
+    """The app file cannot be used: not there, no app in it, or several."""
+
+
+class WorkFailedError(LightgridError):
+    """A work failed, and its `raise_exception` says that the app fails with it."""
+
+    def __init__(self, work: str, message: str) -> None:
+        self.work = work
+        super().__init__(message)
+
+
+class WorkStopped(SystemExit):
+    """Raised in a work's main thread to end its `run` when the work is to stop.
+
+    A `SystemExit`, so that `except Exception` lets it pass. It is raised again
+    until `run` has ended, so that code which catches everything ends as well.
+    """

@@ -1,0 +1,105 @@
+"""Putting together what runs an app: tree, loop, server, processes, logs."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from lightgrid.component.flow import Flow
+from lightgrid.component.work import Work
+from lightgrid.errors import LightgridError
+from lightgrid.protocol.link import Settings
+from lightgrid.runtime.app_file import find_app_file
+from lightgrid.runtime.app_loop import AppLoop
+from lightgrid.runtime.hub import Hub
+from lightgrid.runtime.interruption import Interruption
+from lightgrid.runtime.launcher import LocalLauncher
+from lightgrid.runtime.logs import LogFollower
+from lightgrid.runtime.observer import Observer
+from lightgrid.runtime.options import RunOptions
+from lightgrid.runtime.outcome import Outcome
+from lightgrid.runtime.run_dir import RunDir
+from lightgrid.runtime.supervisor import Supervisor, Surroundings
+from lightgrid.runtime.work_spec import dump_spec
+from lightgrid.server.auth import Auth
+from lightgrid.server.server import Listen, Server
+
+
+def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Observer) -> Outcome:
+    """Run an app until it ends, in this thread, and return how it did.
+
+    Args:
+        root: Its root flow.
+        stop_grace_s: How long works may take to end that do not say themselves.
+        options: Where to listen, and so on.
+        observer: Told what happens.
+
+    Raises:
+        LightgridError: It cannot be started: the address is taken, or would show
+            the app to others by mistake.
+    """
+    os.environ.update(options.environment)
+    logging.getLogger("lightgrid").setLevel(options.log_level)
+    app_file, main_module = find_app_file()
+    # What is entered last ends first, whatever happens in between.
+    with contextlib.ExitStack() as stack:
+        hub, auth = Hub(Settings(), observer), Auth()
+        interruption = Interruption(hub.wake)
+        stack.enter_context(interruption.handling())
+        stack.enter_context(_short_switch_interval())
+        stack.callback(observer.ended)
+        run_dir = RunDir(app_file or "<interactive>")
+        stack.callback(run_dir.remove)
+        loop = AppLoop(root, hub, observer)
+        listen = Listen(options.address, options.tls_certificate, options.tls_key, options.insecure)
+        server = Server(hub, auth, listen)
+        address = server.start()
+        stack.callback(server.stop)
+        logs = LogFollower(observer.printed)
+        logs.start()
+        stack.callback(logs.close)
+        launcher = LocalLauncher()
+        stack.callback(launcher.close)
+
+        def spec_of(work: Work, stop_grace_s: float) -> bytes:
+            try:
+                return dump_spec(
+                    work,
+                    app_file=app_file,
+                    main_module=main_module,
+                    seen_revision=hub.tree.revision,
+                    stop_grace_s=stop_grace_s,
+                    log_level=options.log_level,
+                )
+            except Exception as error:
+                raise LightgridError(
+                    f"{work.name} cannot be sent to a process of its own: {error}. Make what "
+                    "cannot be pickled in on_start or run"
+                ) from error
+
+        surroundings = Surroundings(
+            address=address,
+            token_of=lambda name: auth.work_token(name, hub.generation_of(name)),
+            spec_of=spec_of,
+            run_dir=run_dir,
+            stop_grace_s=stop_grace_s,
+        )
+        supervisor = Supervisor(hub, launcher, logs, loop.statuses, loop.timers, surroundings)
+        run_dir.publish(address, auth.app_token)
+        observer.started(Path(app_file).name if app_file else "app", address)
+        return loop.run(supervisor, interruption)
+
+
+@contextlib.contextmanager
+def _short_switch_interval() -> Iterator[None]:
+    """Let the server's thread in every 0.5 ms: a busy `run` then costs it 1 ms, not 6."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.0005)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

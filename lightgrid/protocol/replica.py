@@ -1,0 +1,278 @@
+"""The flow's side of one work's variables: what the work said, and what the flow wrote.
+
+`published` is what the work has sent, every batch whole. The `overlay` is what
+the flow wrote and the work has not yet seen, in order of revision. What the
+flow sees, the view, is the overlay laid over `published`.
+
+A batch that says it has seen revision s moves the overlay up to s into
+`published`; then its own ops apply. An overlay op that does not fit at that
+moment is dropped, which is what the work does with it too, so both end equal.
+A work that is not told of updates keeps an overlay entry until it changes that
+variable itself: then its own value stands. But what was told to it, with a call
+that it has not begun, it will apply in any case: so that stands until then.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Final
+
+from lightgrid.errors import Reason, RefusedError
+from lightgrid.protocol.messages import Batch
+from lightgrid.state.delta import Op, Path, Remove, Set, Splice, apply, apply_fitting, variable_of
+from lightgrid.state.diff import diff
+from lightgrid.state.values import SCALAR_TYPES, Value, copy_value, count_nodes, same
+
+#: Taken and not yet merged, before the server stops reading the stream.
+MAX_PENDING_BATCHES: Final = 8
+MAX_PENDING_BYTES: Final = 4 * 2**20
+_MAX_WRITES_PER_VARIABLE: Final = 64
+
+
+@dataclass(slots=True)
+class FlowWrite:
+    """One op of the flow that the work has not yet seen."""
+
+    revision: int
+    op: Op
+
+
+class Replica:
+    """The variables of one work, as its flow holds them.
+
+    Args:
+        variables: The declared variables and their first values; copied.
+        receives_updates: The work is told what the flow writes while it runs.
+        max_nodes: Leaves and containers that the work's state may have.
+    """
+
+    def __init__(
+        self, variables: dict[str, Value], *, receives_updates: bool = False, max_nodes: int = 10**6
+    ) -> None:
+        self.published: dict[str, Value] = copy_value(variables)
+        self.overlay: list[FlowWrite] = []
+        #: The highest revision that was told to the work, in a call or an update.
+        self.told_revision = 0
+        self.receives_updates = receives_updates
+        self._pending: list[Batch] = []
+        self._rebuild: dict[str, None] = {}  # variables whose view is made anew, in order
+        self._max_nodes = max_nodes
+        self._nodes_at_most = count_nodes(self.published)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the server should go on reading the work's stream."""
+        return (
+            len(self._pending) < MAX_PENDING_BATCHES
+            and sum(batch.size_bytes for batch in self._pending) < MAX_PENDING_BYTES
+        )
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether `merge` has something to do."""
+        return bool(self._pending)
+
+    def take(self, batch: Batch) -> None:
+        """Take a batch: it will be merged as a whole, exactly once.
+
+        Raises:
+            MisfitError: An op does not fit; nothing of the batch counts.
+            RefusedError: BAD_OP for a variable that was not declared,
+                LIMIT_EXCEEDED for too many nodes; nothing of the batch counts.
+        """
+        self._check_variables(batch)
+        if batch.seen_revision and self.overlay:
+            self._move_overlay(batch.seen_revision)
+        if batch.snapshot:
+            changed = self._take_snapshot(batch)
+        else:
+            self._check_nodes(batch.ops)
+            apply(self.published, batch.ops)
+            changed = list(map(variable_of, batch.ops)) if self.overlay else []
+        if self.overlay:
+            self._settle_overlay(changed)
+        self._pending.append(batch)
+
+    def merge(self, view: dict[str, Value]) -> list[Op]:
+        """Return the ops that bring the view up to all batches taken, and forget these.
+
+        Cost: O(ops); a variable that the flow has written to is compared whole.
+        """
+        if self.overlay:
+            # The flow may have written after a batch was taken: its value is on top.
+            written = {variable_of(write.op) for write in self.overlay}
+            taken = (variable_of(op) for batch in self._pending for op in batch.ops)
+            self._rebuild.update(dict.fromkeys(name for name in taken if name in written))
+        ops: list[Op] = []
+        for batch in self._pending:
+            if not batch.snapshot:
+                if self._rebuild:
+                    ops.extend(op for op in batch.ops if variable_of(op) not in self._rebuild)
+                else:
+                    ops.extend(batch.ops)
+        for name in self._rebuild:
+            ops.extend(diff(view[name], self._current(name), (name,)))
+        self._pending.clear()
+        self._rebuild.clear()
+        return ops
+
+    def write(self, ops: Sequence[Op], revision: int, view: dict[str, Value]) -> None:
+        """Note what the flow wrote into its view, which has it already.
+
+        What the work was not told yet and a later write replaces is forgotten,
+        and many small writes to one variable become one of the whole, so that
+        the overlay is bounded by the state.
+        """
+        for op in ops:
+            if type(op) is Set:
+                self._forget_untold(op.path)
+            self.overlay.append(FlowWrite(revision, op))
+        if len(self.overlay) > _MAX_WRITES_PER_VARIABLE:
+            counts = Counter(variable_of(write.op) for write in self.overlay)
+            for name in dict.fromkeys(map(variable_of, ops)):
+                if counts[name] > _MAX_WRITES_PER_VARIABLE:
+                    self._forget_untold((name,))
+                    whole = Set((name,), copy_value(view[name]))
+                    self.overlay.append(FlowWrite(revision, whole))
+
+    def tell(self, after_revision: int, to_revision: float = inf) -> tuple[list[Op], int]:
+        """Return what the flow wrote between two revisions and the newest revision in it.
+
+        From now on the work may have seen it, whether or not it says so.
+        """
+        writes = [write for write in self.overlay if after_revision < write.revision <= to_revision]
+        newest = max((write.revision for write in writes), default=0)
+        self.told_revision = max(self.told_revision, newest)
+        return [write.op for write in writes], newest
+
+    def _current(self, name: str) -> Value:
+        """Return a variable as the flow is to see it: the overlay over what was published."""
+        writes = [write.op for write in self.overlay if variable_of(write.op) == name]
+        if not writes:
+            return self.published[name]
+        current = {name: copy_value(self.published[name])}
+        apply_fitting(current, writes)
+        return current[name]
+
+    def _forget_untold(self, path: Path) -> None:
+        depth = len(path)
+        if any(
+            type(write.op) is Splice
+            and len(write.op.path) < depth
+            and write.op.path == path[: len(write.op.path)]
+            for write in self.overlay
+        ):
+            return  # before the splice, this index was another item
+        self.overlay = [
+            write
+            for write in self.overlay
+            if write.revision <= self.told_revision or write.op.path[:depth] != path
+        ]
+
+    def _move_overlay(self, seen_revision: int) -> None:
+        seen = [write.op for write in self.overlay if write.revision <= seen_revision]
+        self.overlay = [write for write in self.overlay if write.revision > seen_revision]
+        self._nodes_at_most += _count_added(seen)
+        apply_fitting(self.published, seen)
+        self._rebuild.update(dict.fromkeys(map(variable_of, seen)))
+
+    def _take_snapshot(self, batch: Batch) -> list[str]:
+        content: dict[str, Value] = {}
+        apply(content, batch.ops)
+        values = {**self.published, **content}
+        nodes = count_nodes(values)
+        self._refuse_over(nodes)
+        self._nodes_at_most = nodes
+        changed = [name for name, value in values.items() if not same(self.published[name], value)]
+        for name in changed:
+            self.published[name] = values[name]
+        self._rebuild.update(dict.fromkeys(changed))
+        # Batches before it are not replayed any more: they are part of the rebuilt values,
+        # and what the snapshot did not change they had already brought to its value.
+        self._rebuild.update(
+            dict.fromkeys(
+                variable_of(op)
+                for earlier in self._pending
+                for op in earlier.ops
+                if not earlier.snapshot
+            )
+        )
+        return changed
+
+    def _settle_overlay(self, changed: Sequence[str]) -> None:
+        """Keep the overlay right for variables that the work has just changed."""
+        written = {variable_of(write.op) for write in self.overlay}
+        both = [name for name in changed if name in written]
+        if not both:
+            return
+        self._rebuild.update(dict.fromkeys(both))
+        if not self.receives_updates:
+            told = {
+                variable_of(write.op)
+                for write in self.overlay
+                if write.revision <= self.told_revision
+            }
+            gone = set(both) - told
+            self.overlay = [write for write in self.overlay if variable_of(write.op) not in gone]
+
+    def _check_variables(self, batch: Batch) -> None:
+        ops = iter(batch.ops)
+        if batch.snapshot:
+            first = next(ops, None)
+            if type(first) is not Set or first.path or not isinstance(first.value, dict):
+                raise RefusedError(Reason.BAD_OP, "a snapshot begins by setting the empty path")
+            for name in first.value:
+                self._check_declared(name)
+        for op in ops:
+            if not op.path:
+                raise RefusedError(
+                    Reason.BAD_OP, "only a snapshot's first op may set the empty path"
+                )
+            self._check_declared(op.path[0])
+            if type(op) is Remove and len(op.path) == 1:
+                raise RefusedError(
+                    Reason.BAD_OP,
+                    f"{op.path[0]} is a variable of the work and cannot be removed",
+                    {"path": op.path[0]},
+                )
+
+    def _check_declared(self, name: str) -> None:
+        if name not in self.published:
+            declared = ", ".join(sorted(self.published)) or "none"
+            raise RefusedError(
+                Reason.BAD_OP,
+                f"the flow declares no variable {name!r} for this work (it declares: {declared})",
+                {"path": name},
+            )
+
+    def _check_nodes(self, ops: Sequence[Op]) -> None:
+        """Refuse ops that would make the state too large.
+
+        An upper bound is kept; what is removed is only counted when the bound
+        reaches the limit, so that the check costs O(ops).
+        """
+        self._nodes_at_most += _count_added(ops)
+        if self._nodes_at_most > self._max_nodes:
+            self._nodes_at_most = count_nodes(self.published) + _count_added(ops)
+            self._refuse_over(self._nodes_at_most)
+
+    def _refuse_over(self, nodes: int) -> None:
+        if nodes > self._max_nodes:
+            raise RefusedError(
+                Reason.LIMIT_EXCEEDED,
+                f"the work's state has {nodes} values, the limit max_nodes is {self._max_nodes}",
+                {"limit": "max_nodes", "value": self._max_nodes},
+            )
+
+
+def _count_added(ops: Sequence[Op]) -> int:
+    added = 0
+    for op in ops:
+        if type(op) is Set:
+            added += 1 if type(op.value) in SCALAR_TYPES else count_nodes(op.value)
+        elif type(op) is Splice:
+            added += sum(count_nodes(item) for item in op.insert)
+    return added

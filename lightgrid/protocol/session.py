@@ -1,0 +1,65 @@
+"""Who holds a work's name: sessions, epochs, leases, and the fence between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Lease:
+    """Time until which a silent peer counts as alive."""
+
+    ttl_s: float
+    deadline_s: float
+
+    def renew(self, now_s: float) -> None:
+        """Count the whole time from now."""
+        self.deadline_s = now_s + self.ttl_s
+
+    def is_over(self, now_s: float) -> bool:
+        """Tell whether the peer was silent for too long."""
+        return now_s >= self.deadline_s
+
+
+@dataclass(slots=True)
+class Session:
+    """One holder of a work's name, for one epoch.
+
+    Attributes:
+        session_id: Unguessable; stands for work and epoch in every later call.
+        epoch: Rises with every new holder.
+        instance_id: The holder: one run of a process.
+        features: Optional parts of the protocol that both sides know.
+        streams: The live streams, by kind ("deltas", "commands"), as numbers
+            that only rise: an older stream of a kind was superseded.
+        last_stream: The newest stream's number. The next holder goes on from it, or
+            a half-open stream of this one would pass for one of its own.
+    """
+
+    session_id: str
+    epoch: int
+    instance_id: str
+    features: Sequence[str]
+    lease: Lease
+    streams: dict[str, int] = field(default_factory=dict)
+    last_stream: int = 0
+
+    def open_stream(self, kind: str) -> int:
+        """Return the number of a new stream, which supersedes the last of its kind."""
+        self.last_stream += 1
+        self.streams[kind] = self.last_stream
+        return self.last_stream
+
+    def is_live(self, kind: str, stream: int) -> bool:
+        """Tell whether a stream is still the one that counts."""
+        return self.streams.get(kind) == stream
+
+    def close_stream(self, kind: str, stream: int) -> None:
+        """Forget a stream that ended, unless another one took over."""
+        if self.is_live(kind, stream):
+            del self.streams[kind]
+
+    def end_streams(self) -> None:
+        """Let none of the live streams count any more."""
+        self.streams.clear()

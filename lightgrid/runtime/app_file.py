@@ -1,0 +1,165 @@
+"""Loading the user's file into this process, as running it as a script would.
+
+In the flow it is `__main__`. In a work it is `__mp_main__`, and `__main__` is
+another name for it: what was pickled as `__main__.X` is found, code under
+`if __name__ == "__main__"` does not run again, and multiprocessing, which does
+the same in its own children, goes on from there with fork and with spawn.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import os
+import sys
+from importlib.machinery import SourceFileLoader
+from types import ModuleType
+from typing import TYPE_CHECKING, Final
+
+from lightgrid.errors import AppLoadError, LightgridError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from traceback import TracebackException
+
+_WORK_NAME: Final = "__mp_main__"
+_OWN_FOLDER: Final = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
+#: Modules that were `__main__` before: a module that nobody holds loses its content.
+_replaced: Final[list[ModuleType | None]] = []
+
+
+def load_app_file(path: str, argv: Sequence[str] = ()) -> ModuleType:
+    """Execute a file in the process of a flow, as `python path *argv` would.
+
+    Args:
+        path: As the user wrote it: it becomes `sys.argv[0]`.
+        argv: What comes behind it.
+
+    Raises:
+        AppLoadError: There is no such file, or it cannot be read.
+        SyntaxError: It is no Python; the traceback shows nothing of ours.
+        BaseException: Whatever its code raises. Show it with `user_trace`.
+    """
+    code_path = os.path.abspath(path)
+    source = _read(path)
+    sys.argv[:] = [path, *argv]
+    folder = os.path.dirname(os.path.realpath(path))
+    if getattr(sys.flags, "safe_path", False) or not sys.path:
+        sys.path.insert(0, folder)
+    else:
+        sys.path[0] = folder  # where our own command's folder is, or the working folder
+    module = _new_main("__main__", code_path)
+    _replace_main(module)
+    _execute(source, module)
+    return module
+
+
+def load_in_work(path: str | None, main_module: str | None = None) -> ModuleType:
+    """Execute the app file in the process of a work.
+
+    `sys.argv` and `sys.path` are to be set before.
+
+    Args:
+        path: The file; None when the app was made interactively: then `__main__`
+            is an empty module.
+        main_module: Its name, when the app was started by `python -m`.
+
+    Raises:
+        AppLoadError: As `load_app_file`.
+        BaseException: As `load_app_file`.
+    """
+    if path is None:
+        module = ModuleType("__main__")
+        _replace_main(module)
+        return module
+    module = _new_main(_WORK_NAME, path)
+    if main_module is not None:
+        # For relative imports. multiprocessing's children find the module by this spec.
+        module.__spec__ = importlib.util.find_spec(main_module)
+        module.__package__ = main_module.rpartition(".")[0]
+    source = _read(path)
+    _replace_main(module)
+    sys.modules[_WORK_NAME] = module
+    _execute(source, module)
+    return module
+
+
+def is_loaded_in_work() -> bool:
+    """Tell whether this is a work, or a child that multiprocessing spawned.
+
+    In both `app.run()` at the end of the app file is to do nothing.
+    """
+    return _WORK_NAME in sys.modules
+
+
+def find_app_file() -> tuple[str | None, str | None]:
+    """Return the file of this process's `__main__`, and its name if `python -m` started it.
+
+    Both are None where there is no file: in a notebook, in `python -c`.
+    """
+    main = sys.modules["__main__"]
+    path = getattr(main, "__file__", None)
+    if path is None or not os.path.isfile(path) or hasattr(sys, "ps1"):
+        return None, None
+    spec = getattr(main, "__spec__", None)
+    return os.path.abspath(path), None if spec is None else spec.name
+
+
+def user_trace(error: BaseException) -> str:
+    """Return an exception and its traceback as text, from the user's first line on."""
+    import traceback
+
+    told = traceback.TracebackException.from_exception(error)
+    _drop_own_frames(told, error)
+    return "".join(told.format())
+
+
+def _read(path: str) -> bytes:
+    try:
+        with io.open_code(os.path.abspath(path)) as stream:
+            return stream.read()
+    except OSError as error:
+        raise AppLoadError(f"{path}: {error.strerror or error}") from None
+
+
+def _new_main(name: str, path: str) -> ModuleType:
+    module = ModuleType(name)
+    module.__file__ = path
+    module.__spec__ = None
+    module.__package__ = None
+    module.__loader__ = SourceFileLoader(name, path)
+    module.__dict__["__cached__"] = None
+    module.__dict__["__builtins__"] = __builtins__
+    return module
+
+
+def _replace_main(module: ModuleType) -> None:
+    _replaced.append(sys.modules.get("__main__"))
+    sys.modules["__main__"] = module
+
+
+def _execute(source: bytes, module: ModuleType) -> None:
+    try:
+        code = compile(source, str(module.__file__), "exec", dont_inherit=True)
+    except ValueError as error:  # null bytes: no text
+        raise AppLoadError(f"{module.__file__}: {error}") from None
+    exec(code, module.__dict__)
+
+
+def _drop_own_frames(told: TracebackException | None, error: BaseException | None) -> None:
+    """Take our own frames out of a traceback, and out of those that are told with it."""
+    if told is None or error is None:
+        return
+    stack = told.stack
+    while stack and _is_own(stack[0].filename):
+        del stack[0]
+    if isinstance(error, LightgridError):
+        # What we refuse, we explain: where in our code we did is of no interest.
+        while stack and _is_own(stack[-1].filename):
+            del stack[-1]
+    _drop_own_frames(told.__cause__, error.__cause__)
+    _drop_own_frames(told.__context__, error.__context__)
+
+
+def _is_own(filename: str) -> bool:
+    return filename.startswith(_OWN_FOLDER)

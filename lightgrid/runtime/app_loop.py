@@ -1,0 +1,440 @@
+"""The loop of an app: merge what works did, run the flow, commit what it did.
+
+    wait ▸ merge ▸ events ▸ root.run() ▸ collect ▸ commit ▸ wait ...
+
+Nothing is merged while the flow runs, so what one run reads is consistent. The
+loop sleeps until something happened. After a quiet time a change runs the flow
+at once; under a flood the runs keep a gap of what the last one took, at most
+10 ms, so that a flow that is always busy leaves time to the server's thread.
+"""
+
+from __future__ import annotations
+
+import functools
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from lightgrid.component.calls import CallPending
+from lightgrid.component.component import Component, note_reads
+from lightgrid.component.flow import Flow, FlowExit
+from lightgrid.component.node import Node
+from lightgrid.component.status import StatusReason, WorkStage
+from lightgrid.component.work import Work
+from lightgrid.errors import (
+    LightgridError,
+    Reason,
+    RefusedError,
+    UnsupportedValueError,
+    WorkFailedError,
+)
+from lightgrid.protocol.link import Merged
+from lightgrid.protocol.messages import CallState, CallUpdate, Run
+from lightgrid.runtime.app_file import user_trace
+from lightgrid.runtime.arguments import pack_arguments
+from lightgrid.runtime.hub import Event, Exited, Heard, Hub, Joined, Left, OutsideUpdate, Silent
+from lightgrid.runtime.hub import relative as relative_op
+from lightgrid.runtime.interruption import Interruption
+from lightgrid.runtime.observer import Observer
+from lightgrid.runtime.outcome import AppStage, Outcome
+from lightgrid.runtime.statuses import StatusWriter
+from lightgrid.runtime.supervisor import Supervisor
+from lightgrid.runtime.timers import Timers
+from lightgrid.state.delta import Op, Remove, Set, lookup
+from lightgrid.state.diff import diff_variables
+from lightgrid.state.tree import Part
+from lightgrid.state.values import Value
+
+_MAX_GAP_S: Final = 0.010
+_QUIET_S: Final = 0.001
+
+
+class AppLoop:
+    """Runs a root flow until it ends. It is the `Backend` of its components.
+
+    Everything but `__init__` happens in one thread, the one that calls `run`.
+    """
+
+    def __init__(self, root: Flow, hub: Hub, observer: Observer) -> None:
+        self._root = root
+        self._hub = hub
+        self._observer = observer
+        self._statuses = StatusWriter(observer)
+        self._timers = Timers()
+        self._supervisor: Supervisor | None = None
+        self._works: dict[str, Work] = {}
+        self._changed: dict[Node, None] = {}
+        self._structure: list[Part] = []
+        self._run_is_due = True
+        self._last_run_end_s = 0.0
+        self._last_run_cost_s = 0.0
+        self.stage = AppStage.STARTING
+        self.run_count = 0
+        self.wake_count = 0
+        note_reads()
+        root_state = {**root.state, "app_state": {"stage": str(AppStage.STARTING)}}
+        hub.commit("root", [((), [Set((), root_state)])])
+        self._join(root)
+
+    @property
+    def statuses(self) -> StatusWriter:
+        """Where works and calls are moved on."""
+        return self._statuses
+
+    @property
+    def timers(self) -> Timers:
+        """What is due at a time."""
+        return self._timers
+
+    # --- the loop --------------------------------------------------------------------------------
+
+    def run(self, supervisor: Supervisor, interruption: Interruption) -> Outcome:
+        """Start the works, run the flow until it ends, and end the works."""
+        self._supervisor = supervisor
+        try:
+            outcome = self._run_until_end(interruption)
+        except BaseException as error:  # a fault of ours: the works must end all the same
+            outcome = Outcome(1, f"internal error: {error!r}", error)
+        self._end(outcome, interruption)
+        return outcome
+
+    def _run_until_end(self, interruption: Interruption) -> Outcome:
+        try:
+            for work in tuple(self._works.values()):
+                if work.start_with_flow:
+                    self._processes.start(work)
+            self._set_stage(AppStage.RUNNING)
+            while True:
+                interruption.check()
+                if self._run_is_due:
+                    self._keep_gap()
+                    self._merge()
+                    self._run_is_due = False
+                    self._run_flow(interruption)
+                else:
+                    self.wake_count += 1
+                    self._hub.wait(self._timers.pause_s())
+                    self._merge()
+        except FlowExit as end:
+            self._collect()
+            return Outcome(1 if end.failed else 0, end.message)
+        except KeyboardInterrupt:
+            with suppress(LightgridError):
+                self._collect()
+            return Outcome(interruption.exit_code, "interrupted")
+        except WorkFailedError as error:
+            return Outcome(1, f"{error.work} has failed:\n{error}", error)
+        except UnsupportedValueError as error:
+            return Outcome(1, str(error), error)
+        except Exception as error:
+            return Outcome(1, user_trace(error).rstrip(), error)
+
+    def _run_flow(self, interruption: Interruption) -> None:
+        begin_s = time.perf_counter()
+        self.run_count += 1
+        try:
+            with interruption.user_code():
+                self._root.run()
+        except CallPending:
+            pass
+        finally:
+            self._last_run_end_s = time.perf_counter()
+            self._last_run_cost_s = self._last_run_end_s - begin_s
+        if self._collect():
+            self._run_is_due = True
+
+    def _keep_gap(self) -> None:
+        """Leave time between two runs while changes keep coming; go on at once when they stop."""
+        due_s = self._last_run_end_s + min(self._last_run_cost_s, _MAX_GAP_S)
+        while (left_s := due_s - time.perf_counter()) > 0:
+            if not self._hub.wait(min(left_s, _QUIET_S)):
+                return
+
+    # --- what others did -------------------------------------------------------------------------
+
+    def _merge(self) -> None:
+        """Take in all that happened since the last time, in the order it did."""
+        for name, merged in self._hub.merge():
+            work = self._works.get(name)
+            if work is not None:
+                self._take_in(work, merged)
+        for event in self._hub.take_events():
+            self._handle(event)
+        if self._timers.run_due():
+            self._run_is_due = True
+        self._commit_statuses()
+
+    def _take_in(self, work: Work, merged: Merged) -> None:
+        if merged.ops:
+            work._lightgrid_node.receive(merged.ops)
+            self._observer.work_changed(work.name, len(merged.ops))
+            self._run_is_due = True
+        for update in merged.calls:
+            self._take_call_update(work, update)
+
+    def _take_call_update(self, work: Work, update: CallUpdate) -> None:
+        stage, reason, message = _STAGES[update.state], StatusReason.NONE, ""
+        if update.error is not None:
+            message = update.error.trace or f"{update.error.type_name}: {update.error.message}"
+            reason = _REASONS.get(update.error.type_name, StatusReason.USER_EXCEPTION)
+        elif update.state is CallState.CANCELLED:
+            reason = StatusReason.CANCELLED
+        if not self._statuses.call_moved(
+            work, update.call_id, stage, reason, message, update.result
+        ):
+            return
+        self._run_is_due = True
+        if stage is WorkStage.FAILED and work.raise_exception:
+            raise WorkFailedError(work.name, message)
+
+    def _handle(self, event: Event) -> None:
+        if isinstance(event, OutsideUpdate):
+            self._apply_outside(event)
+            return
+        self._run_is_due = True
+        if isinstance(event, Exited):
+            self._processes.exited(event)
+            return
+        work = self._works.get(event.work)
+        if work is None:
+            return
+        match event:
+            case Joined():
+                self._processes.joined(work)
+            case Silent():
+                self._statuses.open_calls_moved(
+                    work,
+                    WorkStage.RUNNING,
+                    StatusReason.UNRESPONSIVE,
+                    "the process lives but was not heard of for its lease",
+                )
+            case Heard():
+                self._statuses.open_calls_moved(work, WorkStage.RUNNING, StatusReason.NONE)
+            case Left():
+                pass
+
+    def _apply_outside(self, update: OutsideUpdate) -> None:
+        if not update.answer.set_running_or_notify_cancel():
+            return
+        try:
+            by_node = [(self._declaring_node(op), op) for op in update.ops]
+            change = self._hub.apply_outside(update)
+        except LightgridError as error:
+            update.answer.set_exception(error)
+            return
+        for node, op in by_node:
+            node.receive([relative_op(op, len(node.vars_place))])
+        self._run_is_due = True
+        update.answer.set_result(change.revision)
+
+    def _declaring_node(self, op: Op) -> Node:
+        """Return the node of the component whose declared variable an op changes."""
+        component: Component | None = self._root
+        path = op.path
+        while component is not None and len(path) >= 2 and path[0] != "vars":
+            component = component._lightgrid_node.children.get(path[0], {}).get(path[1])
+            path = path[2:]
+        node = None if component is None else component._lightgrid_node
+        if node is None or len(path) < 2 or path[0] != "vars" or path[1] not in node.names:
+            raise RefusedError(
+                Reason.NO_SUCH_PATH,
+                f"{'.'.join(op.path) or 'the root'} is no declared variable of a component; only "
+                "these can be changed from outside",
+                {"path": ".".join(op.path)},
+            )
+        if type(op) is Remove and len(path) == 2:
+            raise RefusedError(
+                Reason.NOT_ALLOWED,
+                f"{path[1]} is a variable and cannot be removed",
+                {"path": ".".join(op.path)},
+            )
+        return node
+
+    # --- what the flow did -----------------------------------------------------------------------
+
+    def _collect(self) -> bool:
+        """Commit what the flow changed; return whether that was anything.
+
+        Raises:
+            UnsupportedValueError: A container holds what cannot be state.
+        """
+        parts = self._take_structure()
+        writes: dict[str, Sequence[Op]] = {}
+        changed, self._changed = self._changed, {}
+        for node in changed:
+            ops = self._changes_of(node)
+            if node.touched:  # an alias is left somewhere: look again after the next run
+                self._changed[node] = None
+            if ops:
+                parts.append((node.vars_place, ops))
+                if isinstance(node.component, Work):
+                    writes[node.name] = ops
+        has_changed = bool(parts)
+        parts.extend(self._statuses.take_parts())
+        if parts:
+            self._hub.commit_flow(parts, writes)
+        return has_changed
+
+    def _changes_of(self, node: Node) -> list[Op]:
+        names = node.take_changed_names()
+        mirror = self._view(node)
+        live = {name: node.read(name) for name in names if name in node.names}
+        try:
+            return diff_variables(mirror, live, names)
+        except UnsupportedValueError as error:
+            raise error.inside(node.name) from None
+
+    def _view(self, node: Node) -> dict[str, Value]:
+        view: dict[str, Value] = lookup(self._hub.tree.root, node.vars_place)
+        return view
+
+    def _take_structure(self) -> list[Part]:
+        structure, self._structure = self._structure, []
+        return structure
+
+    def _commit_now(self, work: Work) -> None:
+        """Commit what the flow did to one work so far: what follows depends on it."""
+        parts = self._take_structure()
+        writes: dict[str, Sequence[Op]] = {}
+        if parts:  # the tree must have the node before its variables can be compared
+            self._hub.commit_flow(parts, {})
+            parts = []
+        node = work._lightgrid_node
+        if node in self._changed:
+            ops = self._changes_of(node)
+            if not node.touched:
+                del self._changed[node]
+            if ops:
+                parts.append((node.vars_place, ops))
+                writes[node.name] = ops
+        if parts:
+            self._run_is_due = True
+            self._hub.commit_flow(parts, writes)
+
+    def _commit_statuses(self) -> None:
+        parts = [*self._take_structure(), *self._statuses.take_parts()]
+        if parts:
+            self._hub.commit("root", parts)
+
+    # --- Backend: what components ask for --------------------------------------------------------
+
+    def changed(self, node: Node) -> None:
+        """See `Backend.changed`."""
+        self._changed[node] = None
+
+    def attached(self, component: Component) -> None:
+        """See `Backend.attached`."""
+        self._structure.append(
+            (
+                component._lightgrid_node.place[:-2],
+                [Set(component._lightgrid_node.place[-2:], component.state)],
+            )
+        )
+        self._join(component)
+
+    def detached(self, component: Component) -> None:
+        """See `Backend.detached`."""
+        for one in component._lightgrid_node.walk():
+            node = one._lightgrid_node
+            self._changed.pop(node, None)
+            if isinstance(one, Work):
+                self._statuses.open_calls_moved(one, WorkStage.STOPPED, StatusReason.DELETED)
+                self._processes.forget(one)
+                del self._works[node.name]
+                self._hub.remove_work(node.name)
+                self._observer.work_removed(node.name)
+            node.backend, node.notify = None, None
+        self._commit_statuses()
+        place = component._lightgrid_node.place
+        self._structure.append((place[:-2], [Remove(place[-2:])]))
+
+    def call(self, work: Work, key: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """See `Backend.call`."""
+        self._commit_now(work)
+        call_id = secrets.token_hex(16)
+        run = Run(call_id)
+        pack_arguments(run, args, kwargs, work.name)
+        self._statuses.call_made(work, key, call_id)
+        self._processes.call(work, run)
+
+    def start(self, work: Work) -> None:
+        """See `Backend.start`."""
+        self._commit_now(work)
+        self._processes.start(work)
+
+    def stop(self, work: Work) -> None:
+        """See `Backend.stop`."""
+        if not work.has_stopped:
+            self._processes.stop(work)
+
+    def cancel(self, work: Work, call_id: str) -> None:
+        """See `Backend.cancel`."""
+        self._hub.cancel(work.name, call_id)
+
+    def schedule(self, owner: Component, key: str, due_s: float) -> None:
+        """See `Backend.schedule`."""
+        self._timers.after(max(0.0, due_s - time.time()), lambda: None)
+
+    def _join(self, component: Component) -> None:
+        for one in component._lightgrid_node.walk():
+            node = one._lightgrid_node
+            node.backend = self
+            node.hold_containers()
+            node.notify = functools.partial(self.changed, node)
+            node.take_changed_names()
+            if isinstance(one, Work):
+                one._lightgrid_join_flow()
+                self._works[node.name] = one
+                self._hub.add_work(
+                    node.name,
+                    node.vars_place,
+                    node.variables(),
+                    receives_updates=one.receive_updates,
+                )
+                self._statuses.process_moved(one, WorkStage.NOT_STARTED)
+                self._observer.work_added(node.name)
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    def _end(self, outcome: Outcome, interruption: Interruption) -> None:
+        """End all works in order, taking in what they still say; kill what does not end."""
+        self._set_stage(AppStage.STOPPING)
+        self._hub.close()
+        works = list(self._works.values())
+        for work in works:
+            if self._processes.is_running(work):
+                self._processes.stop(work)
+        presses = interruption.count
+        while self._processes.has_processes:
+            self._commit_statuses()
+            self._hub.wait(0.5)
+            if interruption.count > presses:
+                self._processes.kill_all()
+            with suppress(WorkFailedError):
+                self._merge()
+        self._set_stage(AppStage.FAILED if outcome.exit_code == 1 else AppStage.STOPPED)
+
+    def _set_stage(self, stage: AppStage) -> None:
+        self.stage = stage
+        self._commit_statuses()
+        self._hub.commit("root", [(("app_state",), [Set(("stage",), str(stage))])])
+
+    @property
+    def _processes(self) -> Supervisor:
+        assert self._supervisor is not None
+        return self._supervisor
+
+
+_STAGES: Final = {
+    CallState.RUNNING: WorkStage.RUNNING,
+    CallState.SUCCEEDED: WorkStage.SUCCEEDED,
+    CallState.FAILED: WorkStage.FAILED,
+    CallState.CANCELLED: WorkStage.STOPPED,
+}
+_REASONS: Final = {
+    "InvalidReturnValue": StatusReason.INVALID_RETURN_VALUE,
+    "UnsupportedValueError": StatusReason.INVALID_STATE,
+    "ProcessDied": StatusReason.PROCESS_DIED,
+}

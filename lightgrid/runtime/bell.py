@@ -1,0 +1,47 @@
+"""Waking a coroutine from another thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Bell:
+    """Rung from any thread, waited for by one coroutine of the loop it was made in.
+
+    Ringing a bell that has rung and was not heard yet costs nothing.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._event = asyncio.Event()
+        self._has_rung = False
+
+    def ring(self) -> None:
+        """Wake the coroutine that waits, or the next one that will."""
+        if not self._has_rung:
+            self._has_rung = True
+            self._loop.call_soon_threadsafe(self._event.set)
+
+    async def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until it rings; return False when it did not within the time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._event.wait()
+        except TimeoutError:
+            return False
+        self._event.clear()
+        self._has_rung = False
+        return True
+
+
+@contextmanager
+def listening(bells: list[Bell]) -> Iterator[Bell]:
+    """Have a bell among those that are rung, for as long as it is needed."""
+    bell = Bell()
+    bells.append(bell)
+    try:
+        yield bell
+    finally:
+        bells.remove(bell)

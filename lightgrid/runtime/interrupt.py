@@ -1,0 +1,181 @@
+"""Ending user code from outside: an exception raised in the main thread, until it has unwound.
+
+A signal breaks what Python code waits in (sleep, a lock, a socket), and its
+handler can raise. The trap is where. A flag "user code runs" cannot say it:
+between two bytecodes at its edges the exception would hit our own code. So the
+handler looks at the frames that it interrupts and raises only below
+`Interrupter.call`: by construction the exception comes out of the call of the
+user's function, and nowhere else. Interrupts that come too early or too late
+are not lost: a thread repeats them for as long as there is a reason.
+
+Nothing here takes a lock that the interrupted code may hold.
+"""
+
+from __future__ import annotations
+
+import _thread
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Final, TypeVar
+
+from lightgrid.errors import WorkStopped
+
+ResultT = TypeVar("ResultT")
+
+#: Ignored unless handled, and no one's: Go's runtime interrupts its threads by it
+#: for these reasons.
+_POKE: Final = signal.SIGURG
+_REPEAT_S: Final = 0.1
+
+
+class CallCancelled(BaseException):
+    """Ends a call that the flow has cancelled.
+
+    A `BaseException`, so that `except Exception` lets it pass.
+    """
+
+
+class Interrupter:
+    """Interrupts user code in the main thread. To be made there.
+
+    Args:
+        on_stop: Called once, when a signal or anyone else asks to stop; maybe in the
+            signal's handler, where it must not wait for anything.
+
+    Attributes:
+        is_stopping: Someone asked to stop.
+        has_raised: An exception of ours was raised in the call that runs, or ran last.
+    """
+
+    def __init__(self, on_stop: Callable[[], None]) -> None:
+        self.is_stopping = False
+        self.has_raised = False
+        self._on_stop = on_stop
+        self._main_thread = threading.main_thread().ident or 0
+        self._make_error: Callable[[], BaseException] | None = None
+        self._is_poking = False
+        self._is_closed = False
+
+    def install(self, *stop_signals: signal.Signals) -> None:
+        """Handle signals from now on; each of these asks to stop."""
+        for number in (*stop_signals, _POKE):
+            signal.signal(number, self._handle)
+
+    def call(self, function: Callable[..., ResultT], *args: Any, **kwargs: Any) -> ResultT:
+        """Execute user code that may be interrupted.
+
+        Raises:
+            WorkStopped: It is to stop.
+            CallCancelled: Its call was cancelled.
+            BaseException: What else `interrupt` was asked to raise, or the code raises.
+        """
+        self.has_raised = False
+        error = self._pending_error()
+        if error is not None:
+            self.has_raised = True
+            raise error
+        return _execute(function, args, kwargs)
+
+    def stop(self) -> None:
+        """Raise `WorkStopped` in user code until there is none left. From any thread."""
+        first = not self.is_stopping
+        self.is_stopping = True
+        self._poke()
+        if first:
+            self._on_stop()
+
+    def interrupt(self, make_error: Callable[[], BaseException]) -> None:
+        """Raise an error in user code until `end_call`. From any thread.
+
+        Args:
+            make_error: Makes it, a new one each time: a raised one grows a traceback.
+        """
+        self._make_error = make_error
+        self._poke()
+
+    @property
+    def is_cancelling(self) -> bool:
+        """Whether the call that runs was cancelled."""
+        return self._make_error is CallCancelled
+
+    def end_call(self) -> None:
+        """Note that the call is over, and with it what `interrupt` was asked."""
+        self._make_error = None
+
+    def close(self) -> None:
+        """Raise nothing any more. A further signal does nothing."""
+        self._is_closed = True
+
+    def forget_in_child(self) -> None:
+        """Let a forked child be an ordinary process."""
+        self._is_closed = True
+        for number in (signal.SIGTERM, signal.SIGINT, _POKE):
+            if getattr(signal.getsignal(number), "__func__", None) is Interrupter._handle:
+                default = number != signal.SIGINT
+                signal.signal(number, signal.SIG_DFL if default else signal.default_int_handler)
+
+    def _pending_error(self) -> BaseException | None:
+        if self._is_closed:
+            return None
+        if self.is_stopping:
+            return WorkStopped(0)
+        make_error = self._make_error
+        return None if make_error is None else make_error()
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if number != _POKE:
+            self.stop()
+        if _is_below_call(frame):
+            error = self._pending_error()
+            if error is not None:
+                self.has_raised = True
+                raise error
+
+    def _poke(self) -> None:
+        # Not a threading.Thread: starting one takes a lock, which the code that this
+        # handler interrupts may hold.
+        if not self._is_poking:
+            self._is_poking = True
+            _thread.start_new_thread(self._poke_repeatedly, ())
+
+    def _poke_repeatedly(self) -> None:
+        while True:
+            while not self._is_closed and (self.is_stopping or self._make_error is not None):
+                signal.pthread_kill(self._main_thread, _POKE)
+                time.sleep(_REPEAT_S)
+            self._is_poking = False
+            # A reason that came since has seen that this thread was there; and if it has
+            # not, there are two for a while.
+            if self._is_closed or (not self.is_stopping and self._make_error is None):
+                return
+            self._is_poking = True
+
+
+def _execute(function: Callable[..., ResultT], args: Any, kwargs: Any) -> ResultT:
+    # A frame below `call` even where the function has none, because it is written in C.
+    return function(*args, **kwargs)
+
+
+def _is_below_call(frame: FrameType | None) -> bool:
+    """Tell whether a frame was called, however far, by `Interrupter.call`.
+
+    Not the frame of `call` itself, and none of a handler of ours: that one
+    raises for itself when it is done.
+    """
+    if frame is None or frame.f_code is _CALL_CODE:
+        return False
+    here: FrameType | None = frame
+    while here is not None:
+        if here.f_code is _CALL_CODE:
+            return True
+        if here.f_code is _HANDLE_CODE:
+            return False
+        here = here.f_back
+    return False
+
+
+_CALL_CODE: Final = Interrupter.call.__code__
+_HANDLE_CODE: Final = Interrupter._handle.__code__

@@ -1,0 +1,28 @@
+"""How an app is to be run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run an app.
+
+    Attributes:
+        address: Where to listen, HOST:PORT; port 0 for a free one.
+        tls_certificate: PEM file; with `tls_key`, the server speaks TLS.
+        tls_key: PEM file.
+        insecure: Allow another interface than loopback without TLS.
+        environment: Set in the app's process, and so in its works.
+        log_level: Of the "lightgrid" logger, here and in the works.
+    """
+
+    address: str = "127.0.0.1:0"
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    insecure: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+    log_level: str = "WARNING"

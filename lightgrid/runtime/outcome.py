@@ -1,0 +1,31 @@
+"""What an app is doing, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class AppStage(StrEnum):
+    """What the app is doing; in the tree at `app_state.stage`."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an app ended.
+
+    Attributes:
+        exit_code: 0 after `stop`, 1 after a failure, 128 + N after signal N.
+        message: For people.
+        exception: What ended it, if an exception did.
+    """
+
+    exit_code: int
+    message: str = ""
+    exception: BaseException | None = None

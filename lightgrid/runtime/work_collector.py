@@ -1,0 +1,184 @@
+"""Finding what a work's variables have become, and putting it into the outbox."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+from lightgrid.component.work import Work
+from lightgrid.errors import UnsupportedValueError
+from lightgrid.protocol.messages import CallUpdate, Update
+from lightgrid.protocol.publisher import Publisher
+from lightgrid.runtime.work_pace import Paces
+from lightgrid.state.delta import Op, Path, Set, Splice, variable_of
+from lightgrid.state.diff import diff_variables
+from lightgrid.state.values import Value, is_container
+
+_NUMBERS: Final = frozenset({type(None), bool, int, float})
+
+
+def _no_calls(_errors: list[UnsupportedValueError]) -> Sequence[CallUpdate]:
+    return ()
+
+
+class Collector:
+    """Collects from one work. For one thread, while user code goes on in others.
+
+    Args:
+        work: Its variables are read, and changed by `receive` alone.
+        seen_revision: The revision of the tree that they were taken at.
+        clock: Seconds of a clock that never goes back.
+        cpu_clock: Seconds that this thread has computed.
+
+    Attributes:
+        publisher: What the flow was told.
+        max_leaf_bytes: The longest str or bytes that can be sent.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        seen_revision: int,
+        clock: Callable[[], float] = time.monotonic,
+        cpu_clock: Callable[[], float] = time.thread_time,
+    ) -> None:
+        self._node = work._lightgrid_node
+        self.publisher = Publisher(work._lightgrid_vars, self._node.names, seen_revision)
+        self.outbox = self.publisher.outbox
+        self.max_leaf_bytes = 4 * 2**20
+        self._paces = Paces()
+        self._clock = clock
+        self._cpu_clock = cpu_clock
+        for name, value in self.publisher.mirror.items():
+            self._paces.note(name, is_container=is_container(value))
+        # What `__init__` assigned is what the flow has too.
+        self._node.take_changed_names()
+
+    @property
+    def has_marks(self) -> bool:
+        """Whether something was assigned since the last collection."""
+        return bool(self._node.dirty)
+
+    def next_due_s(self) -> float:
+        """Return when containers are to be looked into next."""
+        return self._paces.next_due_s()
+
+    def pace_for_call(self, longest_interval_s: float) -> None:
+        """Look into containers at least this often, as long as that is cheap."""
+        self._paces.max_interval_s = longest_interval_s
+        self._paces.wake()
+
+    def collect(
+        self,
+        calls_after: Callable[[list[UnsupportedValueError]], Sequence[CallUpdate]] = _no_calls,
+        *,
+        everything: bool = False,
+        also: Iterable[str] = (),
+    ) -> list[UnsupportedValueError]:
+        """Put what changed into the outbox, as one batch.
+
+        Args:
+            calls_after: Returns the progress of calls that goes with it, given what
+                cannot be state.
+            everything: Look into all containers, whether or not they are due.
+            also: Look at these variables in any case.
+
+        Returns:
+            What cannot be state. The variables with such values keep what they
+            were; all others were put.
+        """
+        now_s = self._clock()
+        due = list(self._node.names) if everything else self._paces.due(now_s)
+        names, values = self._take([*due, *also])
+        errors: list[UnsupportedValueError] = []
+        while True:
+            try:
+                ops = self._find(names, values, now_s)
+            except UnsupportedValueError as error:
+                errors.append(error.inside(self._node.name))
+                names.remove(error.path[0])
+            else:
+                self.publisher.put(ops, calls_after(errors))
+                return errors
+
+    def receive(self, update: Update) -> list[UnsupportedValueError]:
+        """Apply what the flow wrote to the live variables; tell first what was made before."""
+        names = self._node.names
+        if not update.snapshot:
+            ops = [op for op in update.ops if variable_of(op) in names]
+            update = Update(update.revision, ops)
+        written = names if update.snapshot else set(map(variable_of, update.ops))
+        errors = self.collect(also=written)
+        for name in map(variable_of, self.publisher.receive(update, ())):
+            self._paces.note(name, is_container=is_container(self.publisher.mirror[name]))
+        return errors
+
+    def _take(self, due: Iterable[str]) -> tuple[list[str], dict[str, Any]]:
+        """Return the names to look at, and all values at one moment.
+
+        What user code assigns between the two is a trap: a copy taken after `a`
+        and `b` were assigned, under names taken before, might tell of one alone.
+        So when names were marked that are not among those taken, both are taken
+        again; names only become more, so this ends.
+        """
+        taken = self._node.take_changed_names()
+        if taken:
+            self._paces.wake()
+        names = dict.fromkeys([*taken, *due])
+        while True:
+            values = dict.copy(self.publisher.live)  # one C call: nothing comes between
+            if self._node.dirty.keys() <= names.keys():
+                return list(names), values
+            names.update(dict.fromkeys(self._node.take_changed_names()))
+
+    def _find(self, names: Sequence[str], values: dict[str, Any], now_s: float) -> list[Op]:
+        mirror = self.publisher.mirror
+        containers = [name for name in names if is_container(values[name])]
+        plain = [name for name in names if not is_container(values[name])]
+        ops = diff_variables(mirror, values, plain)
+        for op in ops:
+            self._check_size(op)
+        for name in plain:
+            self._paces.note(name, is_container=False)
+        for name in containers:
+            self._paces.note(name, is_container=True)
+            begin_s = self._cpu_clock()
+            found: list[Op] = []
+            try:
+                found = diff_variables(mirror, values, (name,))
+                for op in found:
+                    self._check_size(op)
+            finally:
+                cost_s = self._cpu_clock() - begin_s
+                self._paces.looked(name, cost_s, now_s, changed=bool(found))
+            ops += found
+        return ops
+
+    def _check_size(self, op: Op) -> None:
+        """Refuse what no message can carry, while there is a call to fail for it."""
+        if isinstance(op, Set):
+            _check_leaves(op.value, op.path, self.max_leaf_bytes)
+        elif isinstance(op, Splice):
+            _check_leaves(op.insert, op.path, self.max_leaf_bytes)
+
+
+def _check_leaves(value: Value, path: Path, most_bytes: int) -> None:
+    if isinstance(value, str | bytes):
+        # A character takes up to four bytes; only what is near the limit is encoded to see.
+        size_bytes = len(value)
+        if isinstance(value, str) and most_bytes // 4 < size_bytes <= most_bytes:
+            size_bytes = len(value.encode())
+        if size_bytes > most_bytes:
+            raise UnsupportedValueError(
+                path,
+                f"a {type(value).__name__} of {size_bytes} bytes does not fit into one message: "
+                f"max_message_bytes leaves {most_bytes}. Keep it in a file, and its path here",
+            )
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_leaves(item, (*path, key), most_bytes)
+    elif isinstance(value, list | tuple):
+        if not _NUMBERS.issuperset(map(type, value)):
+            for index, item in enumerate(value):
+                _check_leaves(item, (*path, str(index)), most_bytes)

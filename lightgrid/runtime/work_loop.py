@@ -1,0 +1,416 @@
+"""The thread of a work's process that owns the network, beside the user's code.
+
+    user's thread       loop thread
+    self.c += 1  ──▸ mark ──▸ collect ▸ outbox ▸ stream
+    inbox.get()  ◂── Run, or the wish to stop ◂── commands
+
+User code never waits for it; between two calls the main thread asks it to begin
+and end calls. It wakes at the first assignment after a collection, collects at
+once, then at most every few ms. The two threads share no lock: user code may be
+interrupted at any bytecode, also inside a lock's `with`.
+"""
+
+from __future__ import annotations
+
+import _thread
+import asyncio
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any, Final, TypeVar
+
+from lightgrid.component.work import Work
+from lightgrid.errors import (
+    ClosedError,
+    FlowUnavailableError,
+    LightgridError,
+    Reason,
+    RefusedError,
+    UnsupportedValueError,
+)
+from lightgrid.protocol.link import PYTHON_ARGUMENTS, UPDATES
+from lightgrid.protocol.messages import (
+    CallError,
+    CallState,
+    CallUpdate,
+    Cancel,
+    Command,
+    Run,
+    Stop,
+    Update,
+)
+from lightgrid.runtime.client import WorkClient
+from lightgrid.runtime.interrupt import CallCancelled, Interrupter
+from lightgrid.runtime.work_collector import Collector
+from lightgrid.runtime.work_pace import MAX_IDLE_INTERVAL_S, MAX_INTERVAL_S, MIN_INTERVAL_S
+from lightgrid.runtime.work_session import Wake, WorkSession, ignore_errors
+
+AnswerT = TypeVar("AnswerT")
+
+logger = logging.getLogger("lightgrid.work")
+
+#: Ends of calls that are remembered, in case the server asks for them again.
+_MAX_KEPT_ENDS: Final = 1000
+#: What a message needs besides the largest str or bytes in it.
+_ENVELOPE_BYTES: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """How a work gets to its flow.
+
+    Attributes:
+        address: "host:port" of the flow server.
+        work: The work's name.
+        token: Opens it.
+        seen_revision: The tree's revision when the variables were taken; -1 when
+            they were not taken from the tree at all, and the tree's are wanted.
+        root_certificates: PEM, for TLS.
+    """
+
+    address: str
+    work: str
+    token: str
+    seen_revision: int = 0
+    root_certificates: bytes | None = None
+
+
+class WorkLoop:
+    """Owns a work's connection, in a thread of its own.
+
+    Args:
+        work: Its variables are collected.
+        joining: How it gets to its flow.
+        interrupter: Ends user code that is to end.
+        inbox: Where calls to make go; None when there will be no more.
+
+    Attributes:
+        refusal: Why the server wants no more of this process, if so.
+        stop_grace_s: How long leaving may take, if the server said so.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        joining: Joining,
+        interrupter: Interrupter,
+        inbox: SimpleQueue[Run | None],
+    ) -> None:
+        self.refusal: LightgridError | None = None
+        self.stop_grace_s: float | None = None
+        self._joining = joining
+        self._interrupter = interrupter
+        self._inbox = inbox
+        self._node = work._lightgrid_node
+        self._features = [PYTHON_ARGUMENTS, *([UPDATES] if work.receive_updates else [])]
+        self._collector = Collector(work, max(0, joining.seen_revision))
+        self._outbox = self._collector.outbox
+        self._pid = os.getpid()
+        self._loop: asyncio.AbstractEventLoop
+        self._session: WorkSession
+        self._wake: Wake
+        self._is_asleep = False
+        self._current: str | None = None
+        self._known: dict[str, CallUpdate | None] = {}  # by call id: the end, once there is one
+        self._cancelled: set[str] = set()
+        self._complaints: set[str] = set()
+        self._progress: asyncio.Event
+        self._closing: asyncio.Event
+        self._thread = threading.Thread(target=self._run, name="lightgrid work", daemon=True)
+        self._started = threading.Event()
+
+    # --- the main thread ---------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._thread.start()
+        self._started.wait()
+        self._node.notify = self._notify
+
+    def begin_call(self, run: Run) -> bool:
+        """Take in what came with a call and tell that it begins; not if it was cancelled."""
+        return self._ask(self._begin_call(run))
+
+    def end_call(self, update: CallUpdate) -> CallUpdate:
+        """Collect everything and tell it with a call's end, in one batch.
+
+        Returns:
+            The end that was told: a call that leaves what cannot be state has failed.
+        """
+        return self._ask(self._end_call(update))
+
+    def flush(self, timeout_s: float) -> None:
+        """Wait until the flow has everything changed so far. For any thread.
+
+        Raises:
+            UnsupportedValueError: A variable holds what cannot be state.
+            FlowUnavailableError: It took longer than `timeout_s` seconds.
+            ClosedError: The work has left.
+        """
+        if os.getpid() == self._pid:
+            self._ask(self._flush(timeout_s))
+
+    def leave(self, end: CallUpdate | None, within_s: float) -> None:
+        """Collect everything, tell it with the end of an open call, and say goodbye.
+
+        Args:
+            end: Of the open call, if there is one.
+            within_s: Give up after this long; the server then finds out by itself.
+        """
+        try:
+            self._ask(self._leave(end, within_s))
+        except (ClosedError, LightgridError) as error:
+            logger.debug("%s: left without a goodbye: %s", self._joining.work, error)
+        self._thread.join(1.0)
+
+    def forget_in_child(self) -> None:
+        """Take no part in anything, in a forked child: the thread is not there."""
+        self._node.notify = None
+
+    def _ask(self, coroutine: Coroutine[Any, Any, AnswerT]) -> AnswerT:
+        """Have the loop's thread execute something and wait for it.
+
+        The lock is a bare one that this call alone knows: the exception of an
+        interrupt may leave it in any state.
+        """
+        answers: list[AnswerT | BaseException] = []
+        done = _thread.allocate_lock()
+        done.acquire()
+
+        def finish(task: asyncio.Task[AnswerT]) -> None:
+            error = ClosedError("the work has left") if task.cancelled() else task.exception()
+            answers.append(task.result() if error is None else error)
+            done.release()
+
+        def begin() -> None:
+            self._loop.create_task(coroutine).add_done_callback(finish)
+
+        try:
+            self._loop.call_soon_threadsafe(begin)
+        except RuntimeError:
+            coroutine.close()
+            raise ClosedError("the work has left") from None
+        while not done.acquire(timeout=1.0):
+            if not self._thread.is_alive() and not answers:
+                coroutine.close()
+                raise ClosedError("the work has left")
+        answer = answers[0]
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def _notify(self) -> None:
+        """Wake the collection at the first mark after one. Called by user code.
+
+        The loop's thread says that it is asleep, then looks for marks once more;
+        here the mark was set before. So one of the two sees the other.
+        """
+        if self._is_asleep:
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    # --- the loop's thread -----------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._main())
+        except BaseException as error:
+            logger.exception("%s: the connection has failed", self._joining.work)
+            self.refusal = LightgridError(f"{type(error).__name__}: {error}")
+        finally:
+            self._node.notify = None
+            self._started.set()
+            self._interrupter.stop()
+
+    async def _main(self) -> None:
+        joining = self._joining
+        self._loop = asyncio.get_running_loop()
+        self._wake, self._progress, self._closing = Wake(), asyncio.Event(), asyncio.Event()
+        client = WorkClient(joining.address, joining.token, joining.root_certificates)
+        self._session = WorkSession(
+            client,
+            joining.work,
+            self._outbox,
+            self._features,
+            self._on_command,
+            self._on_progress,
+            wants_state=joining.seen_revision < 0,
+            waits_for_holder=joining.seen_revision >= 0,
+        )
+        user_agent = f"lightgrid-python (pid {os.getpid()} on {socket.gethostname()})"
+        session = self._loop.create_task(self._session.run(user_agent))
+        collecting = self._loop.create_task(self._collect_forever())
+        closing = self._loop.create_task(self._closing.wait())
+        self._started.set()
+        try:
+            await asyncio.wait((session, collecting, closing), return_when=asyncio.FIRST_COMPLETED)
+            if session.done():
+                self._note_refusal(session.exception())
+                # Leave in order: what is asked until then finds the thread here.
+                self._interrupter.stop()
+                await self._closing.wait()
+            elif collecting.done():
+                collecting.result()
+        finally:
+            for task in (session, collecting, closing):
+                await ignore_errors(task)
+            await client.close()
+
+    def _note_refusal(self, error: BaseException | None) -> None:
+        if isinstance(error, LightgridError):
+            self.refusal = error
+        elif error is not None:
+            raise error
+
+    async def _collect_forever(self) -> None:
+        while True:
+            await self._wait_for_changes()
+            self._complain(self._collect())
+            await asyncio.sleep(MIN_INTERVAL_S)
+
+    async def _wait_for_changes(self) -> None:
+        """Return when there is something to collect, and room for it."""
+        collector = self._collector
+        while True:
+            if not (self._session.is_up and self._outbox.has_room):
+                await self._wake.wait()
+                continue
+            wait_s = collector.next_due_s() - time.monotonic()
+            self._is_asleep = True
+            if collector.has_marks or wait_s <= 0:
+                self._is_asleep = False
+                return
+            if self._current is not None:
+                # An interrupt may have come between an assignment and its mark's news.
+                wait_s = min(wait_s, MAX_INTERVAL_S)
+            await self._wake.wait(None if wait_s == float("inf") else wait_s)
+            self._is_asleep = False
+
+    def _collect(self, *calls: CallUpdate, everything: bool = False) -> list[UnsupportedValueError]:
+        errors = self._collector.collect(lambda _: calls, everything=everything)
+        self._session.wake()
+        return errors
+
+    def _complain(self, errors: list[UnsupportedValueError]) -> None:
+        """Fail the running call for what cannot be state; between calls, say so once."""
+        if not errors:
+            return
+        first = errors[0]
+        if self._current is not None:
+            self._interrupter.interrupt(
+                lambda: UnsupportedValueError(first.path, first.what, first.component)
+            )
+            return
+        for error in errors:
+            if str(error) not in self._complaints:
+                self._complaints.add(str(error))
+                print(f"lightgrid: {error}", file=sys.stderr)
+
+    def _on_progress(self) -> None:
+        self._collector.max_leaf_bytes = self._session.limits.max_message_bytes - _ENVELOPE_BYTES
+        progress, self._progress = self._progress, asyncio.Event()
+        progress.set()
+        self._wake.set()
+
+    def _on_command(self, command: Command) -> None:
+        if isinstance(command, Run):
+            self._on_run(command)
+        elif isinstance(command, Cancel):
+            if command.call_id == self._current:
+                self._interrupter.interrupt(CallCancelled)
+            else:
+                self._cancelled.add(command.call_id)
+        elif isinstance(command, Stop):
+            self.stop_grace_s = command.grace_s
+            self._interrupter.stop()
+        elif isinstance(command, Update):
+            self._complain(self._collector.receive(command))
+            self._session.wake()
+
+    def _on_run(self, run: Run) -> None:
+        if run.call_id not in self._known:
+            self._known[run.call_id] = None
+            self._inbox.put(run)
+            return
+        end = self._known[run.call_id]
+        if end is not None:  # the server does not know of it (any more)
+            self._outbox.put((), [end])
+            self._session.wake()
+
+    async def _begin_call(self, run: Run) -> bool:
+        errors = self._collector.receive(Update(run.revision, run.ops))
+        if run.call_id in self._cancelled:
+            self._end(CallUpdate(run.call_id, CallState.CANCELLED))
+            return False
+        self._current = run.call_id
+        self._collector.pace_for_call(MAX_INTERVAL_S)
+        errors += self._collect(CallUpdate(run.call_id, CallState.RUNNING))
+        self._complain(errors)
+        return True
+
+    async def _end_call(self, update: CallUpdate) -> CallUpdate:
+        return self._end(update)
+
+    def _end(self, update: CallUpdate) -> CallUpdate:
+        # From here on a cancel comes too late, and what was to be raised is not any more.
+        self._interrupter.end_call()
+        ends: list[CallUpdate] = []
+
+        def end_after(errors: list[UnsupportedValueError]) -> list[CallUpdate]:
+            ends.append(_failed(update, errors[0]) if errors else update)
+            return ends
+
+        self._collector.collect(end_after, everything=True)
+        (end,) = ends
+        self._current = None
+        self._collector.pace_for_call(MAX_IDLE_INTERVAL_S)
+        self._known[end.call_id] = end
+        if len(self._known) > _MAX_KEPT_ENDS:
+            oldest = next(key for key, value in self._known.items() if value is not None)
+            del self._known[oldest]
+        self._cancelled.discard(end.call_id)
+        self._session.wake()
+        return end
+
+    async def _flush(self, timeout_s: float) -> None:
+        deadline_s = time.monotonic() + timeout_s
+        errors = self._collect(everything=True)
+        if errors:
+            raise errors[0]
+        # What is not sent yet may become a snapshot, with a number still to come.
+        await self._wait_until(lambda: not self._outbox.has_unsent, deadline_s)
+        target_seq = self._outbox.last_seq
+        await self._wait_until(lambda: self._session.applied_seq >= target_seq, deadline_s)
+
+    async def _wait_until(self, condition: Callable[[], bool], deadline_s: float) -> None:
+        while not condition():
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0 or self.refusal is not None:
+                raise FlowUnavailableError(
+                    f"{self._joining.work}: the flow does not have all changes yet"
+                )
+            # Not all that counts is told as progress: look now and then.
+            try:
+                await asyncio.wait_for(self._progress.wait(), min(left_s, 0.05))
+            except TimeoutError:
+                continue
+
+    async def _leave(self, end: CallUpdate | None, within_s: float) -> None:
+        try:
+            ends = () if end is None else (end,)
+            for error in self._collect(*ends, everything=True):
+                print(f"lightgrid: {error}", file=sys.stderr)
+            if self.refusal is None:
+                await asyncio.wait_for(self._session.release(), within_s)
+        finally:
+            self._closing.set()
+
+
+def _failed(update: CallUpdate, error: UnsupportedValueError) -> CallUpdate:
+    told = CallError(type(error).__name__, str(error), f"{type(error).__name__}: {error}\n")
+    return CallUpdate(update.call_id, CallState.FAILED, error=told)

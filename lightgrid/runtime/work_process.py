@@ -1,0 +1,273 @@
+"""The process of a work: load its code, join the flow, execute calls, leave.
+
+python -m lightgrid.runtime.work_process --spec-fd N     (see work_spec)
+"""
+
+from __future__ import annotations
+
+import os
+
+# Before user code can import grpc: with its default, forking while a stream is open hangs.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
+import _thread
+import logging
+import pickle
+import signal
+import sys
+import threading
+import time
+import traceback
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Final
+
+from lightgrid.errors import LightgridError, Reason, RefusedError
+from lightgrid.runtime.app_file import load_in_work, user_trace
+from lightgrid.runtime.work_spec import (
+    ADDRESS_VARIABLE,
+    TOKEN_VARIABLE,
+    WORK_VARIABLE,
+    WorkSpec,
+    read_spec,
+)
+
+if TYPE_CHECKING:
+    from lightgrid.component.work import Work
+    from lightgrid.protocol.messages import CallUpdate, Run
+    from lightgrid.runtime.work_loop import Joining
+
+#: How long what user code has left behind (threads, atexit functions) may hold up the end.
+_LAST_S: Final = 1.0
+#: How long a failed `on_start` waits for a call that it can be told as the failure of.
+_FIRST_CALL_S: Final = 1.0
+#: A user's handler may be slow to log a lost goodbye; less than this is never useful.
+_LEAST_GRACE_S: Final = 0.5
+#: The interpreter's switch interval. The loop's thread takes several turns to send a batch,
+#: and each waits this long for a user's thread that computes; the default is 5 ms.
+_SWITCH_INTERVAL_S: Final = 0.001
+
+
+class WorkProcess:
+    """A work, in the main thread of its process.
+
+    Args:
+        work: The object whose methods are executed.
+        joining: How it gets to its flow.
+        stop_grace_s: How long leaving may take, when the server does not say.
+    """
+
+    def __init__(self, work: Work, joining: Joining, stop_grace_s: float) -> None:
+        from lightgrid.runtime.interrupt import Interrupter
+        from lightgrid.runtime.work_loop import WorkLoop
+
+        self._work = work
+        self._stop_grace_s = stop_grace_s
+        self._inbox: SimpleQueue[Run | None] = SimpleQueue()
+        self._stopped_at_s = 0.0
+        self._pid = os.getpid()
+        self._interrupter = Interrupter(self._note_stop)
+        self._loop = WorkLoop(work, joining, self._interrupter, self._inbox)
+        self._open_end: CallUpdate | None = None
+
+    def run(self, *stop_signals: signal.Signals) -> int:
+        """Join the flow, execute calls until it is time to leave, and leave.
+
+        Args:
+            stop_signals: Signals that ask to leave.
+
+        Returns:
+            The exit code.
+        """
+        self._interrupter.install(*stop_signals)
+        _watch_forks(self)
+        self._work._lightgrid_join_process(self._loop.flush)
+        self._loop.start()
+        start_error = self._start()
+        if start_error is None:
+            self._execute_calls()
+        # From here on a signal interrupts nothing: it has been heard.
+        self._interrupter.close()
+        self._exit()
+        self._loop.leave(self._open_end, self._grace_left_s())
+        refusal = self._loop.refusal
+        if refusal is not None and not _is_goodbye(refusal):
+            print(f"lightgrid: {self._work.name} cannot go on: {refusal}", file=sys.stderr)
+            return 1
+        return 0 if start_error is None else 1
+
+    def forget_in_child(self) -> None:
+        """Take no part in the protocol any more: this is a child of the work's process."""
+        self._interrupter.forget_in_child()
+        self._loop.forget_in_child()
+        self._work._flush = None
+
+    def _start(self) -> BaseException | None:
+        """Execute `on_start`; return why it failed, if it did."""
+        from lightgrid.runtime.work_calls import failed
+
+        try:
+            self._interrupter.call(self._work.on_start)
+        except BaseException as error:
+            self._leave_child(error)
+            if self._interrupter.is_stopping:
+                return None
+            print(user_trace(error), end="", file=sys.stderr)
+            try:
+                run = self._inbox.get(timeout=_FIRST_CALL_S)
+            except Exception:  # nobody has called it
+                run = None
+            if run is not None and self._loop.begin_call(run):
+                self._loop.end_call(failed(run.call_id, error))
+            return error
+        self._leave_child(None)
+        return None
+
+    def _execute_calls(self) -> None:
+        from lightgrid.runtime.work_calls import execute_call
+
+        while not self._interrupter.is_stopping:
+            run = self._inbox.get()
+            if run is None or self._interrupter.is_stopping:
+                return
+            if not self._loop.begin_call(run):
+                continue
+            end = execute_call(self._work, run, self._interrupter)
+            self._leave_child(None)
+            if self._interrupter.is_stopping and self._interrupter.has_raised:
+                self._open_end = end  # what `on_exit` changes comes before it
+                return
+            self._loop.end_call(end)
+
+    def _exit(self) -> None:
+        try:
+            self._work.on_exit()
+        except BaseException as error:
+            # Whatever it is, the flow is to hear of what was done until here.
+            print(user_trace(error), end="", file=sys.stderr)
+
+    def _note_stop(self) -> None:
+        # In a signal's handler, maybe: SimpleQueue is made for that.
+        self._stopped_at_s = time.monotonic()
+        self._inbox.put(None)
+
+    def _grace_left_s(self) -> float:
+        grace_s = self._loop.stop_grace_s
+        if grace_s is None:
+            grace_s = self._stop_grace_s
+        passed_s = time.monotonic() - self._stopped_at_s if self._stopped_at_s else 0.0
+        return max(_LEAST_GRACE_S, grace_s - passed_s)
+
+    def _leave_child(self, error: BaseException | None) -> None:
+        """End a forked child that came back out of user code: none of what follows is its own."""
+        if os.getpid() == self._pid:
+            return
+        code = 0
+        if isinstance(error, SystemExit):
+            code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        elif error is not None:
+            traceback.print_exception(error)
+            code = 1
+        _end_now(code)
+
+
+def main() -> int:
+    """Be the work that the command line and the environment name; return the exit code."""
+    arguments = sys.argv[1:]
+    spec = read_spec(int(arguments[arguments.index("--spec-fd") + 1]))
+    # What user code starts gets the address and the name, which are no secret, but no token
+    # that it might print with its environment.
+    token = os.environ.pop(TOKEN_VARIABLE, "")
+    address = os.environ.get(ADDRESS_VARIABLE, "")
+    os.environ[WORK_VARIABLE] = spec.work
+    _prepare(spec.log_level)
+    # A launched work is in a session of its own; who types Ctrl-C means the flow.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        work = _load(spec)
+    except BaseException as error:
+        print(user_trace(error), end="", file=sys.stderr)
+        return 1
+    from lightgrid.runtime.work_loop import Joining
+
+    joining = Joining(address, spec.work, token, spec.seen_revision)
+    return WorkProcess(work, joining, spec.stop_grace_s).run(signal.SIGTERM)
+
+
+def end_process(code: int) -> None:
+    """Exit in the ordinary way, but not later than user code's leftovers may hold it up."""
+
+    def end_later() -> None:
+        time.sleep(_LAST_S)
+        _end_now(code)
+
+    _thread.start_new_thread(end_later, ())
+    sys.exit(code)
+
+
+def _load(spec: WorkSpec) -> Work:
+    sys.argv[:] = spec.sys_argv
+    sys.path[:] = spec.sys_path
+    load_in_work(spec.app_file, spec.main_module)
+    work: Work = pickle.loads(spec.pickled_work)  # made by the flow, and not sent through gRPC
+    work._lightgrid_node.key = spec.work
+    return work
+
+
+def _prepare(log_level: str) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        # Into a file they would be written in blocks; the flow shows them line by line.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(line_buffering=True)
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+    logger = logging.getLogger("lightgrid")
+    logger.addHandler(handler)
+    logger.setLevel(log_level)
+    logger.propagate = False
+    sys.setswitchinterval(min(_SWITCH_INTERVAL_S, sys.getswitchinterval()))
+
+
+def _watch_forks(process: WorkProcess) -> None:
+    """Have children of this process be ordinary ones.
+
+    Signals wait meanwhile: one that reached a child before it has let go of our
+    handlers would be lost, and with it what the parent of a pool wants of it.
+    """
+    masks: dict[int, set[signal.Signals | int]] = {}
+    waiting = {signal.SIGTERM, signal.SIGURG}
+
+    def before() -> None:
+        masks[threading.get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, waiting)
+
+    def after() -> None:
+        mask = masks.pop(threading.get_ident(), None)
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def after_in_child() -> None:
+        process.forget_in_child()
+        after()
+
+    os.register_at_fork(before=before, after_in_parent=after, after_in_child=after_in_child)
+
+
+def _is_goodbye(refusal: LightgridError) -> bool:
+    return isinstance(refusal, RefusedError) and refusal.reason in (
+        Reason.EPOCH_FENCED,
+        Reason.WORK_STOPPED,
+    )
+
+
+def _end_now(code: int) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            continue
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    # The user's file becomes `__main__`; what is executed here is not to go away with it.
+    _own_main = sys.modules["__main__"]
+    end_process(main())

@@ -1,0 +1,165 @@
+"""What a work's process is told before it can connect: its object, and where to find its code.
+
+Both ends of the contract stand here. The launcher executes `work_command`, with
+`work_environment` added to the environment, in a session of its own and the
+flow's working folder; the descriptor named in the command is inherited and gives
+`dump_spec` up to its end: a pipe, or better a file without a name, since a pipe
+holds 64 KiB until somebody reads.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from io import BytesIO
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from lightgrid.component.work import Work
+
+#: "host:port" of the flow server, the work's name, and the token that opens that work alone.
+ADDRESS_VARIABLE: Final = "LIGHTGRID_ADDRESS"
+WORK_VARIABLE: Final = "LIGHTGRID_WORK"
+TOKEN_VARIABLE: Final = "LIGHTGRID_TOKEN"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkSpec:
+    """Everything about a work that is not in the environment.
+
+    Attributes:
+        work: Its name in the component tree: "root.w".
+        pickled_work: The work. Unpickled after the app file was loaded.
+        app_file: The file whose classes the work is made of; None in a notebook,
+            whose classes are inside `pickled_work`.
+        main_module: The name under which the app was started by `python -m`, if it was.
+        sys_argv: What the app file finds in `sys.argv`.
+        sys_path: Likewise in `sys.path`.
+        seen_revision: The revision of the state tree that the work's variables were taken at.
+        stop_grace_s: How long leaving may take when nobody says another time.
+        log_level: Of the "lightgrid" logger, as `logging` names it.
+    """
+
+    work: str
+    pickled_work: bytes
+    app_file: str | None = None
+    main_module: str | None = None
+    sys_argv: list[str] = field(default_factory=list)
+    sys_path: list[str] = field(default_factory=list)
+    seen_revision: int = 0
+    stop_grace_s: float = 2.0
+    log_level: str = "WARNING"
+
+
+def dump_spec(
+    work: Work,
+    *,
+    app_file: str | None,
+    seen_revision: int,
+    stop_grace_s: float,
+    log_level: str = "WARNING",
+    main_module: str | None = None,
+) -> bytes:
+    """Return what a new process of the work is to read.
+
+    Args:
+        work: As the flow has it now; its state goes with it.
+        app_file: The loaded app file, or None when the app was made interactively.
+        seen_revision: The state tree's revision now.
+        stop_grace_s: See `WorkSpec`.
+        log_level: See `WorkSpec`.
+        main_module: See `WorkSpec`.
+
+    Raises:
+        Exception: Something that the work holds cannot be pickled; the error of `pickle`.
+    """
+    path = list(map(os.path.abspath, filter(None, sys.path)))
+    spec = WorkSpec(
+        work=work.name,
+        pickled_work=dump_object(work, by_reference=app_file is not None),
+        app_file=None if app_file is None else os.path.abspath(app_file),
+        main_module=main_module,
+        sys_argv=list(sys.argv),
+        # "" is wherever the process is when it imports, which is the same place.
+        sys_path=[os.getcwd(), *path] if "" in sys.path else path,
+        seen_revision=seen_revision,
+        stop_grace_s=stop_grace_s,
+        log_level=log_level,
+    )
+    return pickle.dumps(spec, protocol=5)
+
+
+def read_spec(descriptor: int) -> WorkSpec:
+    """Return the spec that an inherited descriptor gives, and close it."""
+    with os.fdopen(descriptor, "rb") as stream:
+        spec = pickle.load(stream)  # our own parent wrote it, into a descriptor nobody else has
+    assert isinstance(spec, WorkSpec)
+    return spec
+
+
+def work_command(spec_descriptor: int | str, work_name: str) -> list[str]:
+    """Return the command that executes a work.
+
+    Args:
+        spec_descriptor: Its number, or what a launcher puts the number in place of.
+        work_name: For people who run `ps`.
+    """
+    # -P: a file of the user's that is called like a module of the standard library does not
+    # stand in its place before the app's own sys.path is known.
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    return [
+        sys.executable,
+        *(flag for flag in flags if flag != "-P"),
+        "-P",
+        "-m",
+        "lightgrid.runtime.work_process",
+        "--spec-fd",
+        str(spec_descriptor),
+        "--name",
+        work_name,
+    ]
+
+
+def work_environment(work_name: str, address: str, token: str) -> dict[str, str]:
+    """Return the environment variables that any work, in any language, is told by."""
+    return {ADDRESS_VARIABLE: address, WORK_VARIABLE: work_name, TOKEN_VARIABLE: token}
+
+
+def dump_object(value: Any, *, by_reference: bool) -> bytes:
+    """Pickle a work, or the arguments of a call, for a work's process.
+
+    Args:
+        value: Anything that cloudpickle can take.
+        by_reference: What is defined in `__main__` is named, for a process that has
+            loaded the same app file; else it is inside the pickle.
+    """
+    import cloudpickle  # 50 ms, and the process of a work nearly never needs it
+
+    if not by_reference:
+        return cloudpickle.dumps(value, protocol=5)  # type: ignore[no-any-return]
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc] - it has no types
+        """cloudpickle always takes what is in `__main__` by value."""
+
+        def reducer_override(self, value: Any) -> Any:
+            """Leave to the ordinary pickle what the other process can find by its name."""
+            if isinstance(value, type | FunctionType) and _is_found_in_main(value):
+                return NotImplemented
+            return super().reducer_override(value)
+
+    stream = BytesIO()
+    Pickler(stream, protocol=5).dump(value)
+    return stream.getvalue()
+
+
+def _is_found_in_main(value: type | FunctionType) -> bool:
+    if value.__module__ != "__main__":
+        return False
+    here: Any = sys.modules.get("__main__")
+    for part in value.__qualname__.split("."):
+        here = getattr(here, part, None)
+    return here is value

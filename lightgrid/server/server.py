@@ -1,0 +1,158 @@
+"""The flow server: its thread, its event loop, its port."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+# Before grpc is imported: with its fork support the first pool that a flow makes hangs.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
+
+from lightgrid.errors import LightgridError
+from lightgrid.runtime.hub import Hub
+from lightgrid.server.auth import Auth
+from lightgrid.server.delta_servicer import DeltaServicer
+from lightgrid.server.state_servicer import StateServicer
+from lightgrid.server.work_servicer import WorkServicer
+from lightgrid_protos.v1 import (
+    delta_service_pb2_grpc,
+    state_service_pb2_grpc,
+    work_service_pb2_grpc,
+)
+
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where to listen, and how.
+
+    Attributes:
+        address: HOST:PORT; port 0 for a free one.
+        certificate: PEM file, for TLS.
+        key: PEM file, for TLS.
+        insecure: Allow another interface than loopback without TLS.
+    """
+
+    address: str = "127.0.0.1:0"
+    certificate: Path | None = None
+    key: Path | None = None
+    insecure: bool = False
+
+    def check(self) -> None:
+        """Refuse what would show an app to others by mistake.
+
+        Raises:
+            LightgridError: Another interface than loopback without TLS.
+        """
+        host = self.address.rpartition(":")[0]
+        if (self.certificate is None) != (self.key is None):
+            raise LightgridError("TLS needs both a certificate and a key")
+        if host not in _LOOPBACK and self.certificate is None and not self.insecure:
+            raise LightgridError(
+                f"{self.address} can be reached from other machines: give --tls-cert and "
+                "--tls-key, or say --insecure if the network is trusted"
+            )
+
+
+class Server:
+    """Serves a hub. One thread with one event loop owns all gRPC of the process."""
+
+    def __init__(self, hub: Hub, auth: Auth, listen: Listen) -> None:
+        self._hub = hub
+        self._auth = auth
+        self._listen = listen
+        self._ready: Future[str] = Future()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        self._thread = threading.Thread(target=self._run, name="lightgrid server", daemon=True)
+
+    def start(self) -> str:
+        """Listen; return the address to dial, HOST:PORT.
+
+        Raises:
+            LightgridError: The address cannot be had.
+        """
+        self._listen.check()
+        self._thread.start()
+        return self._ready.result()
+
+    def stop(self) -> None:
+        """Listen no longer and end all streams."""
+        if self._loop is not None and self._stopping is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        server = grpc.aio.server(options=self._options())
+        work_service_pb2_grpc.add_WorkServiceServicer_to_server(
+            WorkServicer(self._hub, self._auth), server
+        )
+        delta_service_pb2_grpc.add_DeltaServiceServicer_to_server(
+            DeltaServicer(self._hub, self._auth), server
+        )
+        state_service_pb2_grpc.add_StateServiceServicer_to_server(
+            StateServicer(self._hub, self._auth), server
+        )
+        health = health_aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(health, server)
+        try:
+            address = self._bind(server)
+            await server.start()
+        except Exception as error:
+            self._ready.set_exception(error)
+            return
+        await health.set("", health_pb2.HealthCheckResponse.SERVING)
+        self._ready.set_result(address)
+        sweeper = asyncio.ensure_future(self._sweep_leases())
+        await self._stopping.wait()
+        sweeper.cancel()
+        await health.enter_graceful_shutdown()
+        await server.stop(grace=0.1)
+
+    def _bind(self, server: grpc.aio.Server) -> str:
+        host = self._listen.address.rpartition(":")[0]
+        try:
+            if self._listen.certificate is not None and self._listen.key is not None:
+                credentials = grpc.ssl_server_credentials(
+                    [(self._listen.key.read_bytes(), self._listen.certificate.read_bytes())]
+                )
+                port = server.add_secure_port(self._listen.address, credentials)
+            else:
+                port = server.add_insecure_port(self._listen.address)
+        except (RuntimeError, OSError) as error:
+            raise LightgridError(f"cannot listen on {self._listen.address}: {error}") from error
+        return f"{host}:{port}"
+
+    async def _sweep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(self._hub.sweep_interval_s)
+            self._hub.sweep_leases()
+
+    def _options(self) -> list[tuple[str, int]]:
+        return [
+            # Two flows on one port would each get half of the works.
+            ("grpc.so_reuseport", 0),
+            # A dead network is noticed in seconds, and clients that look are let look.
+            ("grpc.keepalive_time_ms", 10_000),
+            ("grpc.keepalive_timeout_ms", 5_000),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.max_pings_without_data", 0),
+            ("grpc.http2.min_ping_interval_without_data_ms", 4_000),
+            # Room for the message around the largest content that is accepted.
+            ("grpc.max_receive_message_length", self._hub.settings.max_message_bytes + 65_536),
+            ("grpc.max_send_message_length", -1),
+        ]

@@ -1,0 +1,118 @@
+"""The state tree of an app: what is in it, and what was done to it.
+
+A component's node is `{"vars", "calls", "flows", "works", "structures"}`, a
+work's has `"status"` too; the app adds `"app_state"` at the root. Every step
+that changes the tree is one `Change` with the next revision, kept for a while
+so that a watcher can go on from where it was.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from lightgrid.state.delta import Op, Path, apply_parts
+from lightgrid.state.values import Value
+
+#: Ops below a place of the tree: the place, and the ops relative to it.
+Part = tuple[Path, Sequence[Op]]
+
+_MAX_KEPT_CHANGES: Final = 4096
+_MAX_KEPT_OPS: Final = 65_536
+
+
+@dataclass(slots=True)
+class Change:
+    """What one step did to the tree.
+
+    Attributes:
+        revision: The tree's revision after it.
+        time_s: When it was committed, in seconds since the epoch.
+        origin: Who made it: a component's name, or "outside:" and a client's name.
+        parts: The ops, by the place they are relative to.
+    """
+
+    revision: int
+    time_s: float
+    origin: str
+    parts: Sequence[Part]
+
+
+class StateTree:
+    """A tree of plain values with a revision. Not safe to share between threads.
+
+    Attributes:
+        tree_id: Names this life of the tree; revisions of two ids are unrelated.
+        revision: Rises by one with every change.
+        root: The tree. Changed only by `commit`.
+    """
+
+    def __init__(self, tree_id: str, root: dict[str, Value] | None = None) -> None:
+        self.tree_id = tree_id
+        self.revision = 0
+        self.root: dict[str, Value] = root if root is not None else {}
+        self._kept: deque[Change] = deque()
+        self._kept_ops = 0
+
+    def commit(self, origin: str, parts: Sequence[Part], time_s: float) -> Change:
+        """Apply ops as one step and return it.
+
+        Raises:
+            MisfitError: A part does not fit; nothing of any part was applied,
+                or the tree would hold what no revision tells of.
+            UnsupportedValueError: As `delta.apply`; nothing was applied.
+
+        Cost: O(ops).
+        """
+        apply_parts(self.root, parts)
+        self.revision += 1
+        change = Change(self.revision, time_s, origin, parts)
+        self._keep(change)
+        return change
+
+    def changes_since(self, revision: int) -> list[Change] | None:
+        """Return the changes after a revision, or None when some are forgotten."""
+        if revision > self.revision:
+            return None
+        missing = self.revision - revision
+        if missing > len(self._kept):
+            return None
+        # Watchers are nearly always a few changes behind: walk from the new end.
+        newest_first = list(islice(reversed(self._kept), missing))
+        return newest_first[::-1]
+
+    def changed_since(self, path: Path, revision: int) -> bool:
+        """Tell whether anything at, above or below a path changed after a revision.
+
+        When the changes are forgotten the answer is yes: nobody can know.
+        """
+        changes = self.changes_since(revision)
+        if changes is None:
+            return True
+        # A splice moves the items behind it: its path is the list's, so all of it counts.
+        return any(
+            _overlap(place + op.path, path)
+            for change in changes
+            for place, ops in change.parts
+            for op in ops
+        )
+
+    def _keep(self, change: Change) -> None:
+        self._kept.append(change)
+        self._kept_ops += _count_ops(change)
+        while self._kept and (
+            self._kept_ops > _MAX_KEPT_OPS or len(self._kept) > _MAX_KEPT_CHANGES
+        ):
+            self._kept_ops -= _count_ops(self._kept.popleft())
+
+
+def _count_ops(change: Change) -> int:
+    return sum(len(ops) for _, ops in change.parts)
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]

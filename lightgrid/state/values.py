@@ -1,0 +1,223 @@
+"""What can be state.
+
+A value is None, bool, int (64 bit), float, str, bytes, list, tuple or a dict
+with str keys, nested at most `MAX_DEPTH` deep. Instances of subclasses are
+values too and travel as their base type (training code assigns np.float64).
+
+Leaves are shared between copies, containers never are. A leaf that is the very
+same object is therefore an unchanged one, which is what makes comparing a
+large container with its last copy cheap (see `diff`).
+"""
+
+from __future__ import annotations
+
+from math import copysign
+from typing import Any, Final
+
+from lightgrid.errors import UnsupportedValueError
+
+#: Any state value. The alias is open because nested generics of it would be
+#: checked at each leaf access; `check_value` is what holds it.
+Value = Any
+
+MAX_DEPTH: Final = 24
+#: How deep a state tree nests, the components around the variables included. It
+#: only keeps recursion bounded: `MAX_DEPTH` is what holds for a variable.
+MAX_TREE_DEPTH: Final = 128
+MIN_INT: Final = -(2**63)
+MAX_INT: Final = 2**63 - 1
+
+#: Types whose instances no one can change in place.
+SCALAR_TYPES: Final = frozenset({type(None), bool, int, float, str, bytes})
+_CONTAINER_TYPES: Final = (dict, list, tuple)
+
+
+def is_container(value: Value) -> bool:
+    """Tell whether a value holds others."""
+    return isinstance(value, _CONTAINER_TYPES)
+
+
+def check_value(value: object, path: tuple[str, ...] = ()) -> None:
+    """Refuse what cannot be state.
+
+    Args:
+        value: Anything.
+        path: Where it is; the error names it and what lies below it.
+
+    Raises:
+        UnsupportedValueError: With the path of the first part that cannot be state.
+
+    Cost: one pass over the value; a list of one scalar type is checked at C speed.
+    """
+    _check(value, path)
+
+
+def copy_value(value: Value, path: tuple[str, ...] = (), max_depth: int = MAX_DEPTH) -> Value:
+    """Return a copy that shares leaves but no container; containers become plain.
+
+    Each container is copied by one C call, so that another thread may change
+    the value meanwhile without breaking the copy.
+
+    Raises:
+        UnsupportedValueError: A part of it cannot be state.
+    """
+    return _copy(value, path, max_depth)
+
+
+def same(a: Value, b: Value) -> bool:
+    """Tell whether two values are the same value of the same type.
+
+    Unlike `==`: 1, 1.0 and True differ, 0.0 and -0.0 differ, NaN equals NaN.
+    The order of a dict's keys does not count. Another thread may change `b`
+    meanwhile, in which case either answer may come.
+    """
+    if a is b:
+        return True
+    kind = kind_of(a)
+    if kind is not kind_of(b):
+        return False
+    if kind is float:
+        if a == b:
+            return bool(a) or copysign(1.0, a) == copysign(1.0, b)
+        return bool(a != a and b != b)
+    if kind is dict:
+        return len(a) == len(b) and all(same(item, b.get(key, _ABSENT)) for key, item in a.items())
+    if kind is list or kind is tuple:
+        return len(a) == len(b) and all(map(same, a, b))
+    return bool(a == b)
+
+
+def kind_of(value: Value) -> type:
+    """Return the value type that a value is, or is a subclass of; `object` for none."""
+    kind = type(value)
+    if kind in _KINDS:
+        return kind
+    for base in _KINDS:  # a bool cannot be subclassed, so int before bool is no trap
+        if isinstance(value, base):
+            return base
+    return object
+
+
+def count_nodes(value: Value) -> int:
+    """Count the leaves and containers of a value."""
+    if isinstance(value, dict):
+        return 1 + sum(map(count_nodes, value.values()))
+    if isinstance(value, list | tuple):
+        if SCALAR_TYPES.issuperset(map(type, value)):
+            return 1 + len(value)
+        return 1 + sum(map(count_nodes, value))
+    return 1
+
+
+_KINDS: Final = (*SCALAR_TYPES, *_CONTAINER_TYPES)
+_ABSENT: Final = object()
+
+
+def _check(value: object, path: tuple[str, ...]) -> None:
+    if isinstance(value, dict):
+        _check_depth(path, MAX_DEPTH)
+        for key, item in dict.copy(value).items():
+            _check_key(key, path)
+            _check(item, (*path, key))
+    elif isinstance(value, list | tuple):
+        _check_depth(path, MAX_DEPTH)
+        items = list(value)
+        if not _are_free(items):
+            for index, item in enumerate(items):
+                if not _is_free(item):
+                    _check(item, (*path, str(index)))
+    else:
+        _check_scalar(value, path)
+
+
+def _copy(value: Value, path: tuple[str, ...], max_depth: int) -> Value:
+    if _is_free(value):
+        return value
+    if isinstance(value, dict):
+        _check_depth(path, max_depth)
+        # One C call: a dict that another thread changes cannot be iterated. It
+        # gives a plain dict for subclasses too.
+        copied = dict.copy(value)
+        for key, item in copied.items():
+            if type(key) is not str or not key.isascii():
+                _check_key(key, path)
+            if not _is_free(item):
+                copied[key] = _copy(item, (*path, key), max_depth)
+        return copied
+    if isinstance(value, list | tuple):
+        _check_depth(path, max_depth)
+        items = list(value)
+        if not _are_free(items):
+            for index, item in enumerate(items):
+                if not _is_free(item):
+                    items[index] = _copy(item, (*path, str(index)), max_depth)
+        return items if isinstance(value, list) else tuple(items)
+    _check_scalar(value, path)
+    return value
+
+
+#: Exact types that need no look at the value. An int can be too large and a
+#: str can hold a lone surrogate, which no UTF-8 can carry.
+_FREE_TYPES: Final = frozenset({type(None), bool, float, bytes})
+
+
+def _is_free(value: object) -> bool:
+    kind = type(value)
+    if kind is int:
+        return MIN_INT <= value <= MAX_INT  # type: ignore[operator]
+    if kind is str:
+        return value.isascii()  # type: ignore[attr-defined, no-any-return]
+    return kind in _FREE_TYPES
+
+
+def _are_free(items: list[Value]) -> bool:
+    kinds = set(map(type, items))
+    if kinds == {int}:
+        return bool(min(items) >= MIN_INT and max(items) <= MAX_INT)
+    if kinds == {str}:
+        return all(map(str.isascii, items))
+    return kinds <= _FREE_TYPES
+
+
+def _check_scalar(value: object, path: tuple[str, ...]) -> None:
+    if value is None or isinstance(value, bool | float | bytes):
+        return
+    if isinstance(value, int):
+        if not MIN_INT <= value <= MAX_INT:
+            raise UnsupportedValueError(
+                path, f"{_shown(value)} is outside the range of 64-bit integers"
+            )
+        return
+    if isinstance(value, str):
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError as error:
+                raise UnsupportedValueError(
+                    path, f"the text cannot be encoded as UTF-8: {error.reason}"
+                ) from None
+        return
+    raise UnsupportedValueError(
+        path,
+        f"a {type(value).__module__}.{type(value).__qualname__} cannot be state. "
+        "State is None, bool, int, float, str, bytes, list, tuple or dict with str keys",
+    )
+
+
+def _check_key(key: object, path: tuple[str, ...]) -> None:
+    if not isinstance(key, str):
+        raise UnsupportedValueError(
+            path, f"the key {key!r} is no str. Use str({key!r}), which is {str(key)!r}"
+        )
+    _check_scalar(key, (*path, key))
+
+
+def _check_depth(path: tuple[str, ...], max_depth: int) -> None:
+    # A variable's own path has one segment, so the length is the depth.
+    if len(path) > max_depth:
+        raise UnsupportedValueError(path, f"nested more than {max_depth} deep")
+
+
+def _shown(number: int) -> str:
+    # str() of a huge int raises, and nobody reads 4,000 digits.
+    return str(number) if number.bit_length() < 200 else f"an int of {number.bit_length()} bits"

@@ -1,0 +1,97 @@
+"""Progress of run calls to messages, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lightgrid.errors import Reason, RefusedError, UnsupportedValueError
+from lightgrid.protocol.messages import CallError, CallState, CallUpdate
+from lightgrid.wire.values import decode_value, encode_value
+from lightgrid_protos.v1 import delta_service_pb2
+
+if TYPE_CHECKING:
+    from lightgrid.protocol.link import Settings
+
+#: Where a result stands in the tree is the flow's affair; here it is one deep, as a variable is.
+_RESULT: Final = ("result",)
+
+
+def encode_call_update(update: CallUpdate, message: delta_service_pb2.CallUpdate) -> None:
+    """Write an update of a call into an empty message.
+
+    Raises:
+        UnsupportedValueError: The result cannot be state.
+    """
+    message.call_id = update.call_id
+    message.state = int(update.state)  # type: ignore[assignment]
+    if update.result is not None:
+        encode_value(update.result, message.result, _RESULT)
+    if update.error is not None:
+        message.error.type_name = _text(update.error.type_name)
+        message.error.message = _text(update.error.message)
+        message.error.trace = _text(update.error.trace)
+        message.error.SetInParent()
+
+
+def decode_call_update(message: delta_service_pb2.CallUpdate, settings: Settings) -> CallUpdate:
+    """Return an update of a call.
+
+    Raises:
+        RefusedError: The state is not set (BAD_OP) or not known (UNKNOWN_OP), or as `decode_value`.
+    """
+    number = int(message.state)
+    if number not in _STATES:
+        reason = Reason.UNKNOWN_OP if number else Reason.BAD_OP
+        raise RefusedError(
+            reason,
+            f"call {message.call_id}: {number} is no state that is known here",
+            {"call_id": message.call_id},
+        )
+    error = None
+    if message.HasField("error"):
+        told = message.error
+        error = CallError(told.type_name, told.message, told.trace)
+    result = None
+    if message.HasField("result"):
+        result = decode_value(message.result, _RESULT, settings.max_value_depth)
+    return CallUpdate(message.call_id, CallState(number), result, error)
+
+
+def clip_update(update: CallUpdate, room_bytes: int) -> delta_service_pb2.CallUpdate:
+    """Return the message of an update, whose error is cut to fit into one.
+
+    Raises:
+        UnsupportedValueError: The result does not fit.
+    """
+    message = delta_service_pb2.CallUpdate()
+    encode_call_update(update, message)
+    over = message.ByteSize() - room_bytes
+    if over > 0 and message.HasField("error"):
+        # The end of a trace says most, the beginning of a message does.
+        message.error.trace = _clip(message.error.trace, over, keep_end=True)
+        over = message.ByteSize() - room_bytes
+        if over > 0:
+            message.error.message = _clip(message.error.message, over, keep_end=False)
+            over = message.ByteSize() - room_bytes
+    if over > 0:
+        raise UnsupportedValueError(
+            _RESULT,
+            f"{message.ByteSize()} bytes of a call's result do not fit into one message: "
+            f"max_message_bytes leaves {room_bytes}",
+        )
+    return message
+
+
+_STATES: Final = frozenset(int(state) for state in CallState if state)
+
+
+def _text(text: str) -> str:
+    # What an exception says may be anything; it must not keep the call's end from being told.
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _clip(text: str, bytes_over: int, *, keep_end: bool) -> str:
+    data = text.encode()
+    keep = max(0, len(data) - bytes_over)
+    part = data[len(data) - keep :] if keep_end else data[:keep]
+    return part.decode("utf-8", "ignore")

@@ -1,0 +1,229 @@
+"""State values to `Value` messages, and back.
+
+The kinds are told apart by what reads cheaply: a oneof member that is not set
+reads as its type's zero, so an int, float or str that is not zero proves its
+kind. Only the rest asks `WhichOneof`. As parts of the time of `WhichOneof` and
+`getattr`, one value: int 0.3, str 0.4, float 0.7, but zero and bool 1.6.
+Counters and losses are what works send.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from lightgrid.errors import Reason, RefusedError, UnsupportedValueError
+from lightgrid.state.values import MAX_DEPTH, Value, check_value, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lightgrid.state.delta import Path
+    from lightgrid_protos.v1 import value_pb2
+
+#: Lists of one number type longer than this are packed; shorter ones gain nothing.
+_MIN_PACKED: Final = 4
+
+
+def encode_value(
+    value: Value,
+    message: value_pb2.Value,
+    path: Path = (),
+    max_depth: int = MAX_DEPTH,
+    depth: int | None = None,
+) -> None:
+    """Write a value into an empty `Value`.
+
+    Args:
+        value: Anything; instances of subclasses travel as their base type.
+        message: Left half written when the value is refused.
+        path: Where the value is, for errors.
+        max_depth: As in `decode_value`.
+        depth: As in `decode_value`.
+
+    Raises:
+        UnsupportedValueError: A part of it cannot be state.
+    """
+    try:
+        _encode(value, message, max_depth - (len(path) if depth is None else depth))
+    except (ValueError, TypeError) as error:  # protobuf's, or ours of a part
+        raise _located(value, error).inside("", *path) from error
+
+
+def decode_value(
+    message: value_pb2.Value, path: Path = (), max_depth: int = MAX_DEPTH, depth: int | None = None
+) -> Value:
+    """Return the value that a `Value` carries.
+
+    Args:
+        message: From anyone.
+        path: Where the value goes; a refusal names it.
+        max_depth: Containers may lie this deep, counted as the segments of their paths.
+        depth: How deep the value itself lies, if not as deep as `path` says.
+
+    Raises:
+        RefusedError: UNKNOWN_VALUE_KIND, BAD_OP or LIMIT_EXCEEDED.
+    """
+    room = max_depth - (len(path) if depth is None else depth)
+    try:
+        return _decode(message, room)
+    except _Refusal as refusal:
+        raise refusal.at(path, max_depth) from None
+
+
+def decode_values(
+    messages: Sequence[value_pb2.Value],
+    path: Path = (),
+    max_depth: int = MAX_DEPTH,
+    depth: int | None = None,
+) -> list[Value]:
+    """Return several values that lie side by side inside `path`; as `decode_value`."""
+    room = max_depth - (len(path) if depth is None else depth) - 1
+    try:
+        return _decode_all(messages, room)
+    except _Refusal as refusal:
+        raise refusal.at(path, max_depth) from None
+
+
+class _Refusal(Exception):  # noqa: N818 - never leaves this module
+    """Why a value is refused, before it is known where it goes."""
+
+    def __init__(self, reason: Reason, text: str) -> None:
+        self.reason = reason
+        self.text = text
+
+    def at(self, path: Path, max_depth: int) -> RefusedError:
+        facts: dict[str, object] = {"path": ".".join(path)}
+        if self.reason is Reason.LIMIT_EXCEEDED:
+            facts |= {"limit": "max_value_depth", "value": max_depth}
+        return RefusedError(self.reason, f"{facts['path'] or 'the value'}: {self.text}", facts)
+
+
+def _located(value: Value, error: Exception) -> UnsupportedValueError:
+    """Return the error with the place inside the value, which the encoder does not track."""
+    try:
+        check_value(value)
+    except UnsupportedValueError as located:
+        return located
+    if isinstance(error, UnsupportedValueError):
+        return error
+    return UnsupportedValueError((), str(error))
+
+
+def _encode(value: Value, message: value_pb2.Value, room: int) -> None:
+    kind = type(value)
+    if kind is int:
+        message.int_value = value
+    elif kind is float:
+        message.double_value = value
+    elif kind is str:
+        message.string_value = value
+    elif kind is bool:  # int_value would not take it: protobuf tells them apart
+        message.bool_value = value
+    elif value is None:
+        message.null_value = True
+    elif kind is bytes:
+        message.bytes_value = value
+    elif kind is dict or kind is list or kind is tuple:
+        if room < 0:
+            raise UnsupportedValueError((), "nested too deep")
+        if kind is dict:
+            _encode_dict(value, message, room - 1)
+        else:
+            _encode_items(value, message, room - 1, is_tuple=kind is tuple)
+    else:
+        _encode(_plain(value), message, room)
+
+
+def _encode_dict(value: dict[str, Value], message: value_pb2.Value, room: int) -> None:
+    target = message.map_value
+    target.SetInParent()  # an empty map is a map
+    if set(map(type, value)) <= {str}:
+        target.keys.extend(value)
+    else:
+        # Protobuf would take bytes for text, so the type is checked here.
+        target.keys.extend([_plain_key(key) for key in value])
+    add = target.values.add
+    for item in value.values():
+        _encode(item, add(), room)
+
+
+def _encode_items(
+    value: Sequence[Value], message: value_pb2.Value, room: int, *, is_tuple: bool
+) -> None:
+    if is_tuple:
+        message.list_value.tuple = True
+    elif len(value) > _MIN_PACKED:
+        types = set(map(type, value))
+        if types == {float}:
+            message.double_list.values.extend(value)
+            return
+        if types == {int}:
+            message.int_list.values.extend(value)
+            return
+    else:
+        message.list_value.SetInParent()
+    add = message.list_value.values.add
+    for item in value:
+        _encode(item, add(), room)
+
+
+def _plain(value: Value) -> Value:
+    """Return an instance of a subclass as its base type, whatever it overrides."""
+    kind = kind_of(value)
+    if kind is object:
+        check_value(value)
+    if kind is dict:
+        return dict(dict.items(value))
+    if kind is list or kind is tuple:
+        return kind(value)
+    if kind is bytes:
+        return memoryview(value).tobytes()
+    convert: Any = {int: int.__index__, float: float.__float__, str: str.__str__}[kind]
+    return convert(value)
+
+
+def _plain_key(key: object) -> str:
+    if not isinstance(key, str):
+        check_value({key: None})
+    return str.__str__(key)
+
+
+def _decode(message: value_pb2.Value, room: int) -> Value:
+    leaf: Value = message.int_value or message.double_value or message.string_value
+    if leaf:
+        return leaf
+    kind = message.WhichOneof("kind")
+    if kind is None:
+        raise _Refusal(Reason.UNKNOWN_VALUE_KIND, "a value of a kind that is not known here")
+    if kind == "null_value":
+        return None
+    if kind not in _CONTAINERS:
+        return getattr(message, kind)
+    if room < 0:
+        raise _Refusal(Reason.LIMIT_EXCEEDED, "nested too deep")
+    if kind == "map_value":
+        return _decode_map(message.map_value, room - 1)
+    if kind == "list_value":
+        items = _decode_all(message.list_value.values, room - 1)
+        return tuple(items) if message.list_value.tuple else items
+    return getattr(message, kind).values[:]
+
+
+def _decode_map(message: value_pb2.MapValue, room: int) -> dict[str, Value]:
+    keys = message.keys[:]
+    if len(keys) != len(message.values):
+        raise _Refusal(Reason.BAD_OP, f"a map has {len(keys)} keys, {len(message.values)} values")
+    decoded = dict(zip(keys, _decode_all(message.values, room), strict=True))
+    if len(decoded) != len(keys):
+        raise _Refusal(Reason.BAD_OP, "a map has a key twice")
+    return decoded
+
+
+def _decode_all(messages: Sequence[value_pb2.Value], room: int) -> list[Value]:
+    return [
+        message.int_value or message.double_value or message.string_value or _decode(message, room)
+        for message in messages
+    ]
+
+
+_CONTAINERS: Final = frozenset({"map_value", "list_value", "double_list", "int_list"})

@@ -1,0 +1,271 @@
+"""Bugs that were planted on purpose: the simulation has to find each of them."""
+
+from dataclasses import replace
+
+import pytest
+from simulation.world import ViolationError, World
+
+from lightgrid.errors import MisfitError
+from lightgrid.protocol.calls import CallLog
+from lightgrid.protocol.intake import Intake
+from lightgrid.protocol.link import WorkLink
+from lightgrid.protocol.outbox import Outbox
+from lightgrid.protocol.publisher import Publisher
+from lightgrid.protocol.replica import Replica
+from lightgrid.protocol.session import Lease, Session
+from lightgrid.state.delta import apply, apply_fitting, variable_of
+
+MAX_SEEDS = 400
+
+offer = Intake.offer
+commands, register = WorkLink.commands, WorkLink.register
+begin_epoch = WorkLink._begin_epoch
+registered, put, next_batch = Outbox.registered, Outbox.put, Outbox.next
+acked = Outbox.acked
+take, merge, settle = Replica.take, Replica.merge, Replica._settle_overlay
+take_snapshot = Replica._take_snapshot
+write, add, take_calls = Replica.write, CallLog.add, CallLog.take
+receive = Publisher.receive
+
+
+def apply_again_what_was_taken(self, part):
+    if part.seq <= self.acked_seq and not part.snapshot and not part.more and not self._staged:
+        return part
+    return offer(self, part)
+
+
+def go_on_one_too_late(self, acked_seq, *, snapshot_required):
+    registered(self, acked_seq, snapshot_required=snapshot_required)
+    self._unsent = max(self._unsent - 1, 0)
+
+
+def go_on_with_what_was_not_sent_before(self, acked_seq, *, snapshot_required):
+    unsent = self._unsent
+    registered(self, acked_seq, snapshot_required=snapshot_required)
+    self._unsent = min(unsent, len(self._kept))
+
+
+def apply_before_the_batch_is_whole(self, part):
+    batch = offer(self, replace(part, more=False))
+    if batch is not None and part.more:
+        self.acked_seq = part.seq - 1
+        self.snapshot_required = False
+    return batch
+
+
+def join_without_ending_streams(self, *arguments):
+    kept = Session.end_streams
+    Session.end_streams = lambda session: None
+    try:
+        return register(self, *arguments)
+    finally:
+        Session.end_streams = kept
+
+
+def use_the_number_again(self):
+    if self._snapshot_needed and self._last_seq > self._acked_seq:
+        self._last_seq = max(self._acked_seq, self._last_seq - 1)
+    return next_batch(self)
+
+
+def snapshot_without_calls(self):
+    batch = next_batch(self)
+    if batch is not None and batch.snapshot:
+        batch.calls = []
+    return batch
+
+
+def forget_calls_when_sent(self, ops=(), calls=()):
+    seq = put(self, ops, calls)
+    if not self._snapshot_needed:
+        self._calls.clear()
+    return seq
+
+
+def let_calls_move_back(self, updates):
+    for update in updates:
+        if update.call_id in self._calls:
+            self._calls[update.call_id].update = update
+            self._news.append(update)
+
+
+def equal_calls_are_one(self, run):
+    for call in list(self.open_calls()):
+        if (call.run.method_name, call.run.args) == (run.method_name, run.args):
+            return
+    add(self, run)
+
+
+def demands_count_for_ever(self, seq):
+    demands = self._snapshot_demands
+    acked(self, seq)
+    self._snapshot_demands = demands
+
+
+def joining_is_a_demand(self, acked_seq, *, snapshot_required):
+    registered(self, acked_seq, snapshot_required=snapshot_required)
+    self.demand_snapshot()
+
+
+def read_on_without_bound(self):
+    return True
+
+
+def a_lease_that_is_not_renewed(self, now_s):
+    pass
+
+
+def move_the_overlay_after_the_ops(self, batch):
+    seen, self.overlay = self.overlay, []
+    take(self, batch)
+    self.overlay = seen
+    self._move_overlay(batch.seen_revision)
+
+
+def misfits_stop_the_overlay(self, seen_revision):
+    seen = [write.op for write in self.overlay if write.revision <= seen_revision]
+    self.overlay = [write for write in self.overlay if write.revision > seen_revision]
+    for op in seen:
+        if not apply_fitting(self.published, [op]):
+            break
+    self._rebuild.update(dict.fromkeys(map(variable_of, seen)))
+
+
+def apply_a_write_whole_or_not(self, update, names):
+    if update.snapshot or update.revision <= self.outbox.seen_revision:
+        return receive(self, update, names)
+    self.publish(names)
+    self.outbox.seen_revision = update.revision
+    try:
+        apply(self.mirror, update.ops)
+    except MisfitError:
+        return []
+    apply_fitting(self.live, update.ops)
+    return list(update.ops)
+
+
+def the_overlay_outlives_the_works_change(self, changed):
+    self._rebuild.update(dict.fromkeys(changed))
+
+
+def what_is_under_way_is_dropped_too(self, changed):
+    told, self.told_revision = self.told_revision, 0
+    settle(self, changed)
+    self.told_revision = told
+
+
+def parts_outlive_their_stream(self):
+    pass
+
+
+def acknowledge_before_it_is_taken(self, part):
+    batch = offer(self, part)
+    if part.seq > self.acked_seq and part.more:
+        self.acked_seq = part.seq
+    return batch
+
+
+def streams_are_numbered_by_session(self, *arguments):
+    session = begin_epoch(self, *arguments)
+    session.last_stream = 0
+    return session
+
+
+def tell_everything_again(self, told, **options):
+    said = commands(self, told, **options)
+    told.calls.clear()
+    told.revision = 0
+    return said
+
+
+def merge_every_batch_but_the_last(self, view):
+    kept = self._pending[-1:] if len(self._pending) > 1 and not self._rebuild else []
+    del self._pending[len(self._pending) - len(kept) :]
+    ops = merge(self, view)
+    self._pending.extend(kept)
+    return ops
+
+
+def forget_told_writes_too(self, path):
+    self.overlay = [write for write in self.overlay if write.op.path[: len(path)] != path]
+
+
+def forget_writes_before_a_splice(self, path):
+    self.overlay = [
+        write
+        for write in self.overlay
+        if write.revision <= self.told_revision or write.op.path[: len(path)] != path
+    ]
+
+
+def write_without_bound(self, ops, revision, view):
+    told, self.told_revision = self.told_revision, 10**9
+    write(self, ops, revision, view)
+    self.told_revision = told
+
+
+def a_snapshot_is_always_a_change(self, batch):
+    take_snapshot(self, batch)
+    return list(self.published)
+
+
+def a_start_has_seen_nothing(self):
+    pass
+
+
+def calls_are_forgotten_before_they_are_seen(self, updates):
+    take_calls(self, updates)
+    self._news = [update for update in self._news if not update.state.is_end]
+
+
+PLANTED = [
+    (Intake, "offer", apply_again_what_was_taken),
+    (Outbox, "registered", go_on_one_too_late),
+    (Outbox, "registered", go_on_with_what_was_not_sent_before),
+    (Intake, "offer", apply_before_the_batch_is_whole),
+    (WorkLink, "register", join_without_ending_streams),
+    (Outbox, "next", use_the_number_again),
+    (Outbox, "next", snapshot_without_calls),
+    (Outbox, "put", forget_calls_when_sent),
+    (CallLog, "take", let_calls_move_back),
+    (CallLog, "add", equal_calls_are_one),
+    (CallLog, "take", calls_are_forgotten_before_they_are_seen),
+    (Outbox, "acked", demands_count_for_ever),
+    (Outbox, "registered", joining_is_a_demand),
+    (Replica, "has_room", property(read_on_without_bound)),
+    (Lease, "renew", a_lease_that_is_not_renewed),
+    (Replica, "take", move_the_overlay_after_the_ops),
+    (Replica, "_move_overlay", misfits_stop_the_overlay),
+    (Publisher, "receive", apply_a_write_whole_or_not),
+    (Replica, "_settle_overlay", the_overlay_outlives_the_works_change),
+    (Replica, "_settle_overlay", what_is_under_way_is_dropped_too),
+    (Replica, "_take_snapshot", a_snapshot_is_always_a_change),
+    (Replica, "_forget_untold", forget_told_writes_too),
+    (Replica, "_forget_untold", forget_writes_before_a_splice),
+    (Replica, "write", write_without_bound),
+    (Replica, "merge", merge_every_batch_but_the_last),
+    (Intake, "drop_staged", parts_outlive_their_stream),
+    (Intake, "offer", acknowledge_before_it_is_taken),
+    (WorkLink, "_begin_epoch", streams_are_numbered_by_session),
+    (WorkLink, "process_starts", a_start_has_seen_nothing),
+    (WorkLink, "commands", tell_everything_again),
+]
+
+
+def name_of(bug):
+    return getattr(bug, "fget", bug).__name__
+
+
+@pytest.mark.parametrize(
+    ("owner", "method", "bug"), PLANTED, ids=[name_of(bug) for _, _, bug in PLANTED]
+)
+def test_the_simulation_finds_a_planted_bug(owner, method, bug, monkeypatch):
+    monkeypatch.setattr(owner, method, bug)
+    for seed in range(MAX_SEEDS):
+        try:
+            World(seed).play()
+        except ViolationError as error:
+            found = str(error).splitlines()[-1]
+            print(f"found with {seed + 1} seeds: {found[:150]}")
+            return
+    pytest.fail(f"not found in {MAX_SEEDS} schedules")

@@ -1,0 +1,21 @@
+"""Thousands of seeded schedules of works, a flow and a network that fails."""
+
+import os
+
+from simulation.world import World
+
+SCHEDULES = int(os.environ.get("LIGHTGRID_SIMULATION_SCHEDULES", "2000"))
+SEED = os.environ.get("LIGHTGRID_SIMULATION_SEED")
+
+
+def test_every_promise_holds_in_every_schedule():
+    """Replay one with LIGHTGRID_SIMULATION_SEED, play more with LIGHTGRID_SIMULATION_SCHEDULES."""
+    for seed in range(SCHEDULES) if SEED is None else [int(SEED)]:
+        World(seed).play()
+
+
+def test_a_schedule_is_the_same_each_time_it_is_played():
+    first, second = World(7), World(7)
+    first.play()
+    second.play()
+    assert first.report(None) == second.report(None)

@@ -1,0 +1,254 @@
+"""The flow's end of a work: names, sessions, leases, streams and commands, rule by rule."""
+
+import pytest
+
+from lightgrid.errors import Reason, RefusedError
+from lightgrid.protocol.link import UPDATES, Settings, Told, WorkLink
+from lightgrid.protocol.messages import (
+    Ack,
+    Batch,
+    CallError,
+    CallState,
+    CallUpdate,
+    Cancel,
+    Resync,
+    Run,
+    Stop,
+    Update,
+)
+from lightgrid.state.delta import Set, Splice
+
+SNAPSHOT = Batch(1, [Set((), {"x": []})], snapshot=True)
+
+
+def new_link(**options):
+    return WorkLink("root.w", {"x": []}, Settings(), **options)
+
+
+def join(link, instance="one", now_s=0.0, features=()):
+    link.register(instance, f"session of {instance}", features, now_s)
+    return link.session.open_stream("deltas")
+
+
+def reason_of(function, *arguments):
+    with pytest.raises(RefusedError) as refused:
+        function(*arguments)
+    return refused.value.reason
+
+
+def told_of(link, told, kind):
+    return [command for command in link.commands(told) if isinstance(command, kind)]
+
+
+def flow_writes(link, revision, item):
+    at = revision - 1
+    link.replica.write([Splice(("x",), at, 0, [item])], revision, {"x": [0] * revision})
+
+
+def test_the_same_process_gets_its_session_back_and_hears_what_was_taken():
+    link = new_link()
+    link.offer(join(link), SNAPSHOT, 0.0)
+    again = link.register("one", "another", (), 1.0)
+    assert (again.session_id, again.epoch, again.acked_seq) == ("session of one", 1, 1)
+    assert not again.snapshot_required
+
+
+def test_registering_ends_the_live_streams():
+    link = new_link()
+    stream = join(link)
+    join(link)
+    assert reason_of(link.offer, stream, SNAPSHOT, 0.0) is Reason.STREAM_SUPERSEDED
+
+
+def test_a_stream_of_an_earlier_session_does_not_pass_for_one_of_the_next():
+    link = new_link()
+    old = join(link)
+    link.process_gone(None)
+    new = join(link, "two")
+    assert old != new
+    assert reason_of(link.offer, old, SNAPSHOT, 0.0) is Reason.STREAM_SUPERSEDED
+
+
+def test_a_connected_holder_keeps_its_name_within_its_lease():
+    link = new_link()
+    join(link)
+    assert reason_of(link.register, "two", "s", (), 29.0) is Reason.WORK_HELD
+    assert link.register("two", "s", (), 30.0).epoch == 2
+
+
+def test_a_holder_without_a_stream_is_taken_over_and_fenced_for_ever():
+    link = new_link()
+    link.close_delta_stream(join(link))
+    assert link.register("two", "s", (), 1.0).epoch == 2
+    assert reason_of(link.register, "one", "s", (), 1000.0) is Reason.EPOCH_FENCED
+    assert reason_of(link.session_of, "session of one") is Reason.SESSION_UNKNOWN
+
+
+def test_the_lease_is_the_one_that_the_work_was_told():
+    settings = Settings()
+    link = WorkLink("root.w", {"x": []}, settings)
+    join(link)
+    settings.lease_ttl_s = 90.0
+    assert link.register("one", "s", (), 0.0).lease_ttl_s == 90.0
+    assert not link.is_lost(89.0)
+    assert link.is_lost(90.0)
+
+
+def test_a_heartbeat_renews_the_lease():
+    link = new_link()
+    stream = join(link)
+    assert link.offer(stream, Batch(0), 20.0) is False
+    assert not link.is_lost(49.0)
+    assert link.is_lost(50.0)
+
+
+def test_a_part_that_another_stream_left_does_not_count_on_the_next():
+    link = new_link()
+    link.offer(join(link), SNAPSHOT, 0.0)
+    parts = [
+        Batch(2, [Splice(("x",), 0, 0, [1])], more=True),
+        Batch(2, [Splice(("x",), 1, 0, [2])]),
+    ]
+    link.offer(link.session.open_stream("deltas"), parts[0], 0.0)
+    stream = link.session.open_stream("deltas")
+    for part in parts:
+        link.offer(stream, part, 0.0)
+    assert link.replica.published == {"x": [1, 2]}
+
+
+def test_release_waits_for_the_last_batch_and_fences_who_left():
+    link = new_link()
+    stream = join(link)
+    link.call(Run("c"))
+    assert reason_of(link.release, 1) is Reason.BATCHES_PENDING
+    link.offer(stream, SNAPSHOT, 0.0)
+    link.release(1)
+    assert not link.is_held
+    assert [u.state for u in link.merge({"x": []}).calls] == [CallState.CANCELLED]
+    assert reason_of(link.register, "one", "s", (), 1.0) is Reason.EPOCH_FENCED
+
+
+def test_a_process_that_is_gone_fails_its_open_calls():
+    link = new_link()
+    join(link)
+    link.call(Run("c"))
+    error = CallError("ProcessExited", "killed")
+    link.process_gone(error)
+    (update,) = link.merge({"x": []}).calls
+    assert (update.state, update.error) == (CallState.FAILED, error)
+
+
+def test_a_work_that_was_stopped_and_left_stays_away_until_it_is_allowed_again():
+    link = new_link()
+    join(link)
+    link.stop(5.0)
+    link.process_gone(None)
+    assert reason_of(link.register, "two", "s", (), 0.0) is Reason.WORK_STOPPED
+    link.allow_again()
+    assert link.register("two", "s", (), 0.0).epoch == 2
+
+
+def test_a_misfit_asks_for_a_snapshot_and_a_misfit_inside_one_is_a_bug():
+    link = new_link()
+    stream = join(link)
+    link.offer(stream, SNAPSHOT, 0.0)
+    misfit = Splice(("x",), 9, 0, [1])
+    assert reason_of(link.offer, stream, Batch(2, [misfit]), 0.0) is Reason.SNAPSHOT_REQUIRED
+    assert link.acked_seq == 1
+    stream = join(link)
+    whole = Batch(3, [Set((), {"x": []}), misfit], snapshot=True)
+    assert reason_of(link.offer, stream, whole, 0.0) is Reason.BAD_OP
+
+
+def test_a_stream_carries_nothing_twice_and_a_new_one_all_that_holds():
+    link = new_link()
+    join(link)
+    link.call(Run("a"))
+    link.call(Run("b"))
+    link.calls.cancel("b")
+    link.stop(5.0)
+    told = Told()
+    said = link.commands(told)
+    assert [type(command) for command in said] == [Ack, Run, Run, Cancel, Stop]
+    assert link.commands(told) == []
+    assert [type(command) for command in link.commands(Told())] == [Ack, Run, Run, Cancel, Stop]
+
+
+def test_what_a_stream_was_told_of_ended_calls_is_forgotten():
+    link = new_link()
+    stream = join(link)
+    link.call(Run("a"))
+    told = Told()
+    link.commands(told)
+    link.offer(stream, SNAPSHOT, 0.0)
+    link.offer(stream, Batch(2, calls=[CallUpdate("a", CallState.SUCCEEDED)]), 0.0)
+    link.commands(told)
+    assert told.calls == set()
+
+
+def test_a_snapshot_is_asked_for_once_and_no_more_when_it_came():
+    link = new_link()
+    stream = join(link)
+    link.ask_for_snapshot()
+    link.ask_for_snapshot()
+    told = Told()
+    assert len(told_of(link, told, Resync)) == 1
+    link.ask_for_snapshot()
+    assert told_of(link, told, Resync) == []
+    assert len(told_of(link, Told(), Resync)) == 1
+    link.offer(stream, SNAPSHOT, 0.0)
+    assert told_of(link, Told(), Resync) == []
+
+
+def test_a_call_brings_what_the_work_has_not_seen_and_nothing_else():
+    link = new_link()
+    stream = join(link)
+    link.offer(stream, SNAPSHOT, 0.0)
+    flow_writes(link, 1, "a")
+    link.call(Run("first"))
+    flow_writes(link, 2, "b")
+    link.call(Run("second"))
+    runs = told_of(link, Told(), Run)
+    assert [[op.insert for op in run.ops] for run in runs] == [[["a"]], [["b"]]]
+    assert [run.revision for run in runs] == [1, 2]
+    link.offer(stream, Batch(2, seen_revision=1), 0.0)
+    again = told_of(link, Told(revision=1), Run)
+    assert [[op.insert for op in run.ops] for run in again] == [[], [["b"]]]
+
+
+def test_a_process_that_started_with_a_write_is_not_told_of_it():
+    link = new_link()
+    flow_writes(link, 1, "a")
+    link.process_starts()
+    flow_writes(link, 2, "b")
+    link.call(Run("c"))
+    join(link)
+    (run,) = told_of(link, Told(revision=1), Run)
+    assert [op.insert for op in run.ops] == [["b"]]
+
+
+@pytest.mark.parametrize(("features", "count"), [((UPDATES,), 1), ((), 0)])
+def test_updates_go_only_to_a_process_that_listed_the_feature(features, count):
+    link = new_link(receives_updates=True)
+    join(link, features=features)
+    flow_writes(link, 1, "a")
+    assert len(told_of(link, Told(), Update)) == count
+
+
+def test_a_call_to_a_process_without_the_feature_brings_what_the_flow_wrote():
+    link = new_link(receives_updates=True)
+    join(link)
+    flow_writes(link, 1, "a")
+    link.call(Run("c"))
+    (run,) = told_of(link, Told(), Run)
+    assert run.revision == 1
+
+
+def test_taken_and_applied_are_acknowledged_apart():
+    link = new_link()
+    stream = join(link)
+    told = Told()
+    link.offer(stream, SNAPSHOT, 0.0)
+    assert link.commands(told) == [Ack(1, 0)]
+    link.merge({"x": []})
+    assert link.commands(told) == [Ack(1, 1)]

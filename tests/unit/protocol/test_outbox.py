@@ -1,0 +1,132 @@
+"""The work's side of the delta stream, rule by rule."""
+
+import pytest
+
+from lightgrid.errors import RefusedError
+from lightgrid.protocol.messages import CallState, CallUpdate
+from lightgrid.protocol.outbox import WINDOW, Outbox
+from lightgrid.state.delta import Set
+
+
+def joined_outbox(variables=None):
+    """An outbox whose first snapshot, number 1, was taken."""
+    outbox = Outbox(lambda: variables or {"x": 0})
+    outbox.registered(0, snapshot_required=True)
+    assert outbox.next().snapshot
+    outbox.acked(1)
+    return outbox
+
+
+def sent(outbox):
+    batches = []
+    while (batch := outbox.next()) is not None:
+        batches.append(batch)
+    return batches
+
+
+def put(outbox, count=1):
+    for value in range(count):
+        outbox.put([Set(("x",), value)])
+
+
+def test_the_first_batch_of_an_epoch_is_a_snapshot_and_the_next_ones_count_on():
+    outbox = Outbox(lambda: {"x": 0})
+    outbox.registered(0, snapshot_required=True)
+    put(outbox)
+    assert [(batch.seq, batch.snapshot) for batch in sent(outbox)] == [(1, True)]
+    put(outbox, 2)
+    assert [(batch.seq, batch.snapshot) for batch in sent(outbox)] == [(2, False), (3, False)]
+
+
+def test_what_was_not_acknowledged_is_sent_again_with_the_same_numbers():
+    outbox = joined_outbox()
+    put(outbox, 4)
+    first = sent(outbox)
+    outbox.registered(3, snapshot_required=False)
+    assert sent(outbox) == first[2:]
+
+
+def test_what_was_acknowledged_is_not_sent_again():
+    outbox = joined_outbox()
+    put(outbox, 2)
+    outbox.registered(3, snapshot_required=False)
+    assert not outbox.has_unsent
+    assert outbox.is_settled
+
+
+def test_a_snapshot_takes_a_number_above_every_number_ever_sent():
+    outbox = joined_outbox()
+    put(outbox, 3)
+    sent(outbox)
+    outbox.need_snapshot()
+    assert outbox.next().seq == 5
+
+
+def test_a_server_that_is_behind_what_it_acknowledged_gets_a_snapshot():
+    outbox = joined_outbox()
+    put(outbox, 5)
+    sent(outbox)
+    outbox.acked(6)
+    outbox.registered(3, snapshot_required=False)
+    assert outbox.next().snapshot
+
+
+def test_a_server_that_is_ahead_gets_a_snapshot_above_its_number():
+    outbox = joined_outbox()
+    outbox.registered(9, snapshot_required=False)
+    batch = outbox.next()
+    assert (batch.seq, batch.snapshot) == (10, True)
+
+
+def test_a_snapshot_carries_the_newest_update_of_every_call_whose_end_is_not_acknowledged():
+    outbox = joined_outbox()
+    ended, open_still, told = (
+        CallUpdate("ended", CallState.SUCCEEDED),
+        CallUpdate("open", CallState.RUNNING),
+        CallUpdate("told", CallState.FAILED),
+    )
+    outbox.put(calls=[CallUpdate("ended", CallState.RUNNING), open_still, told])
+    sent(outbox)
+    outbox.acked(2)
+    outbox.put(calls=[ended])
+    outbox.need_snapshot()
+    assert sorted(update.call_id for update in outbox.next().calls) == ["ended", "open"]
+
+
+def test_an_end_that_a_lost_snapshot_carried_is_in_the_next_one_too():
+    outbox = joined_outbox()
+    outbox.put(calls=[CallUpdate("c", CallState.SUCCEEDED)])
+    for _ in range(3):
+        outbox.need_snapshot()
+        assert [update.call_id for update in outbox.next().calls] == ["c"]
+
+
+def test_what_is_kept_is_bounded_by_a_snapshot():
+    outbox = joined_outbox()
+    put(outbox, WINDOW)
+    assert not outbox.has_room
+    put(outbox, 10 * WINDOW)
+    assert any(batch.snapshot for batch in sent(outbox))
+    assert len(outbox._kept) <= 2 * WINDOW
+
+
+def test_the_third_refusal_with_no_batch_taken_between_ends_the_work():
+    outbox = joined_outbox()
+    outbox.demand_snapshot()
+    outbox.demand_snapshot()
+    with pytest.raises(RefusedError, match="3 times"):
+        outbox.demand_snapshot()
+
+
+def test_a_batch_taken_between_two_refusals_starts_the_count_again():
+    outbox = joined_outbox()
+    for _ in range(10):
+        outbox.demand_snapshot()
+        outbox.acked(outbox.next().seq)
+
+
+def test_joining_again_and_again_on_a_bad_network_is_no_demand():
+    outbox = Outbox(lambda: {"x": 0})
+    for _ in range(10):
+        outbox.registered(0, snapshot_required=True)
+        assert outbox.next().snapshot

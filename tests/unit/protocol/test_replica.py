@@ -1,0 +1,149 @@
+"""What the work said and what the flow wrote, rule by rule."""
+
+import pytest
+
+from lightgrid.errors import MisfitError, Reason, RefusedError
+from lightgrid.protocol.messages import Batch
+from lightgrid.protocol.replica import MAX_PENDING_BATCHES, MAX_PENDING_BYTES, Replica
+from lightgrid.state.delta import Remove, Set, Splice, apply
+
+
+class Flow:
+    """A replica and the flow's view of it."""
+
+    def __init__(self, variables, **options):
+        self.replica = Replica(variables, **options)
+        self.view = {name: value for name, value in variables.items()}
+        self.revision = 0
+        self.seq = 0
+
+    def write(self, *ops):
+        self.revision += 1
+        apply(self.view, ops)
+        self.replica.write(ops, self.revision, self.view)
+
+    def take(self, *ops, **options):
+        self.seq += 1
+        self.replica.take(Batch(self.seq, list(ops), **options))
+
+    def merge(self):
+        apply(self.view, self.replica.merge(self.view))
+        return self.view
+
+
+@pytest.mark.parametrize("receives_updates", [False, True])
+def test_the_flows_value_stands_over_another_variables_change(receives_updates):
+    flow = Flow({"x": 0, "y": 0}, receives_updates=receives_updates)
+    flow.write(Set(("x",), 5))
+    flow.take(Set(("y",), 1))
+    assert flow.merge() == {"x": 5, "y": 1}
+
+
+def test_of_a_work_that_is_not_told_its_own_change_ends_what_the_flow_wrote():
+    flow = Flow({"x": 0})
+    flow.write(Set(("x",), 5))
+    flow.take(Set(("x",), 1))
+    assert flow.merge() == {"x": 1}
+    assert not flow.replica.overlay
+
+
+def test_a_snapshot_that_repeats_the_old_value_is_no_change():
+    flow = Flow({"x": 0})
+    flow.write(Set(("x",), 5))
+    flow.take(Set((), {"x": 0}), snapshot=True)
+    assert flow.merge() == {"x": 5}
+
+
+def test_what_goes_with_a_call_stands_until_the_work_has_seen_it():
+    flow = Flow({"x": 0})
+    flow.write(Set(("x",), 5))
+    flow.replica.tell(0)
+    flow.take(Set(("x",), 1))
+    assert flow.merge() == {"x": 5}
+    flow.take(seen_revision=1)
+    assert flow.merge() == {"x": 5}
+    assert flow.replica.published == {"x": 5}
+
+
+def test_what_the_work_has_seen_is_moved_before_its_own_ops_apply():
+    flow = Flow({"x": [1]}, receives_updates=True)
+    flow.write(Splice(("x",), 1, 0, [2]))
+    flow.write(Splice(("x",), 2, 0, [3]))
+    flow.take(Splice(("x",), 2, 0, [9]), seen_revision=1)
+    assert flow.replica.published == {"x": [1, 2, 9]}
+    assert flow.merge() == {"x": [1, 2, 3, 9]}
+
+
+def test_a_write_that_no_longer_fits_is_dropped_and_those_behind_it_are_not():
+    flow = Flow({"x": {"a": 1}, "y": 0}, receives_updates=True)
+    flow.write(Remove(("x", "a")), Set(("y",), 7))
+    flow.take(Remove(("x", "a")))
+    flow.take(seen_revision=1)
+    assert flow.merge() == {"x": {}, "y": 7}
+
+
+def test_a_write_after_a_batch_was_taken_stays_on_top_of_it():
+    flow = Flow({"x": [1]}, receives_updates=True)
+    flow.take(Splice(("x",), 1, 0, [2]))
+    flow.write(Set(("x",), []))
+    assert flow.merge() == {"x": []}
+
+
+def test_a_write_to_an_item_that_a_splice_has_moved_is_kept():
+    flow = Flow({"x": [1, 2]})
+    flow.write(Set(("x", "0"), "a"))
+    flow.write(Splice(("x",), 0, 0, ["n"]))
+    flow.write(Set(("x", "0"), "b"))
+    flow.take(seen_revision=flow.revision)
+    assert flow.merge() == {"x": ["b", "a", 2]}
+
+
+def test_what_was_told_is_kept_although_a_later_write_replaces_it():
+    flow = Flow({"x": 0}, receives_updates=True)
+    flow.write(Set(("x",), 1))
+    flow.replica.tell(0)
+    flow.write(Set(("x",), 2))
+    assert [write.op.value for write in flow.replica.overlay] == [1, 2]
+
+
+def test_many_writes_are_bounded_by_the_state():
+    flow = Flow({"x": [], "y": 0})
+    for number in range(1000):
+        flow.write(Splice(("x",), 0, 0, [number]), Set(("y",), number))
+    assert len(flow.replica.overlay) < 80
+    flow.take(seen_revision=flow.revision)
+    assert flow.replica.published == flow.view
+
+
+def test_a_misfit_leaves_nothing_of_its_batch():
+    flow = Flow({"x": 0, "y": []})
+    with pytest.raises(MisfitError):
+        flow.take(Set(("x",), 1), Splice(("y",), 3, 0, [1]))
+    assert flow.merge() == {"x": 0, "y": []}
+
+
+def test_a_variable_that_is_not_declared_is_refused_by_name():
+    with pytest.raises(RefusedError, match="no variable 'z'") as refused:
+        Flow({"x": 0}).take(Set(("z",), 1))
+    assert refused.value.reason is Reason.BAD_OP
+
+
+def test_the_limit_on_nodes_counts_what_the_flow_wrote_too():
+    flow = Flow({"x": [], "y": []}, receives_updates=True, max_nodes=10)
+    flow.write(Set(("x",), [0] * 5))
+    with pytest.raises(RefusedError) as refused:
+        flow.take(Set(("y",), [0] * 5), seen_revision=1)
+    assert refused.value.reason is Reason.LIMIT_EXCEEDED
+
+
+def test_there_is_room_for_eight_batches_or_four_mebibytes():
+    assert (MAX_PENDING_BATCHES, MAX_PENDING_BYTES) == (8, 4 * 2**20)
+    flow = Flow({"x": 0})
+    for number in range(8):
+        assert flow.replica.has_room
+        flow.take(Set(("x",), number))
+    assert not flow.replica.has_room
+    flow.merge()
+    assert flow.replica.has_room
+    flow.take(Set(("x",), 1), size_bytes=MAX_PENDING_BYTES)
+    assert not flow.replica.has_room

@@ -1,0 +1,141 @@
+"""The ops that a change is told by."""
+
+import pytest
+
+from lightgrid.errors import UnsupportedValueError
+from lightgrid.state.delta import Remove, Set, Splice, apply
+from lightgrid.state.diff import diff, diff_variables
+from lightgrid.state.values import copy_value, same
+
+NAN = float("nan")
+
+
+def told(old, new):
+    """Return the ops from old to new, having seen that they lead there."""
+    ops = diff({"x": old}, {"x": new})
+    state = {"x": copy_value(old)}
+    apply(state, ops)
+    assert same(state["x"], new)
+    return ops
+
+
+@pytest.mark.parametrize(
+    "value",
+    [1, NAN, -0.0, "a", b"a", None, [], [1, [NAN]], {"a": (1, {"b": []})}, (), (NAN,)],
+)
+def test_a_value_that_did_not_change_is_not_told(value):
+    assert told(value, copy_value(value)) == []
+    assert told(value, value) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(1, 1.0), (0, False), (0.0, -0.0), (1, "1"), (None, []), ([1], (1,)), (1.0, NAN), ("", b"")],
+)
+def test_a_change_of_type_alone_is_told(old, new):
+    for ops in (told(old, new), diff({"x": new}, {"x": new, "y": new})):
+        assert len(ops) == 1
+    [op] = told([old], [new])
+    assert op.path == ("x", "0")
+    assert same(op.value, new)
+
+
+def test_an_append_is_told_as_one_item_inserted():
+    assert told([1, 2, 3], [1, 2, 3, 4]) == [Splice(("x",), 3, 0, [4])]
+
+
+def test_an_append_to_a_huge_list_is_told_as_one_item_inserted():
+    assert told([*range(5000)], [*range(5001)]) == [Splice(("x",), 5000, 0, [5000])]
+
+
+def test_a_sliding_window_is_told_as_what_left_and_what_came():
+    assert told([1, 2, 3], [2, 3, 4]) == [Set(("x", str(i)), i + 2) for i in range(3)]
+    assert told([*range(100)], [*range(1, 101)]) == [Splice(("x",), 0, 100, [*range(1, 101)])]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "op"),
+    [
+        ([1, 2, 3], [0, 1, 2, 3], Splice(("x",), 0, 0, [0])),
+        ([1, 2, 3], [2, 3], Splice(("x",), 0, 1, [])),
+        ([1, 2, 3], [1, 2], Splice(("x",), 2, 1, [])),
+        ([1, 2, 3], [], Splice(("x",), 0, 3, [])),
+        ([], [1, 2], Splice(("x",), 0, 0, [1, 2])),
+        ([1, 1, 1], [1, 1], Splice(("x",), 2, 1, [])),
+        ([1, 2], [1, 1, 2], Splice(("x",), 1, 0, [1])),
+        ([1, True], [1, 1.0, True], Splice(("x",), 1, 0, [1.0])),
+        ([{"a": 1}], [{"b": 2}, {"a": 1}], Splice(("x",), 0, 0, [{"b": 2}])),
+        ([1, 2, 3, 4], [1, 9, 8, 7, 4], Splice(("x",), 1, 2, [9, 8, 7])),
+    ],
+)
+def test_a_list_that_grew_or_shrank_is_told_as_one_splice(old, new, op):
+    assert told(old, new) == [op]
+
+
+def test_an_item_changed_in_place_is_told_alone():
+    assert told([1, [2, {"a": 3}], 4], [1, [2, {"a": 5}], 4]) == [Set(("x", "1", "1", "a"), 5)]
+
+
+def test_a_few_items_changed_are_told_one_by_one_and_many_at_once():
+    old = [*range(4000)]
+    new = old.copy()
+    new[5] = new[3000] = -1
+    assert told(old, new) == [Set(("x", "5"), -1), Set(("x", "3000"), -1)]
+    new[100:2000] = [-2] * 1900
+    [splice] = told(old, new)
+    assert (splice.start, splice.delete_count, len(splice.insert)) == (5, 2996, 2996)
+
+
+def test_a_key_that_came_or_went_is_told_alone():
+    ops = told({"a": 1, "b": 2, "d": 4}, {"a": 1, "c": 3, "d": 5})
+    assert ops == [Remove(("x", "b")), Set(("x", "c"), 3), Set(("x", "d"), 5)]
+
+
+def test_a_changed_order_of_keys_is_no_change():
+    assert told({"a": 1, "b": 2}, {"b": 2, "a": 1}) == []
+
+
+def test_a_tuple_is_replaced_whole_but_what_is_inside_its_containers_is_told_alone():
+    assert told((1, [2]), (1, [2, 3])) == [Splice(("x", "1"), 1, 0, [3])]
+    assert told((1, {"a": 2}), (1, {"a": 3})) == [Set(("x", "1", "a"), 3)]
+    assert told((1, [2]), (0, [2, 3])) == [Set(("x",), (0, [2, 3]))]
+    assert told(((1,), 2), ((3,), 2)) == [Set(("x",), ((3,), 2))]
+    assert told((1,), (1, 2)) == [Set(("x",), (1, 2))]
+
+
+def test_what_was_told_does_not_change_with_the_live_value():
+    live = {"x": {"l": [[1]]}, "y": [[1], [2]]}
+    ops = diff({"y": []}, live)
+    live["x"]["l"][0].append(2)
+    live["y"][0].append(2)
+    assert ops == [Set(("x",), {"l": [[1]]}), Splice(("y",), 0, 0, [[1], [2]])]
+
+
+def test_a_path_given_is_where_the_ops_start():
+    assert diff([1], [2], ("a", "b")) == [Set(("a", "b", "0"), 2)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ({}, {"x": {1}}, ("x",)),
+        ({"x": [1]}, {"x": [1, {1}]}, ("x", "1")),
+        ({"x": {"a": 1}}, {"x": {"a": 1, 2: 3}}, ("x",)),
+        ({"x": {"a": 1}}, {"x": {"a": 1, "\ud800": 3}}, ("x", "\ud800")),
+        ({"x": [{"a": 1}]}, {"x": [{"a": 2**63}]}, ("x", "0", "a")),
+    ],
+)
+def test_a_change_into_something_that_cannot_be_state_names_its_place(old, new, path):
+    with pytest.raises(UnsupportedValueError) as caught:
+        diff(old, new)
+    assert caught.value.path == path
+
+
+def test_only_the_named_variables_are_compared():
+    old = {"a": 1, "b": [1], "gone": 1}
+    new = {"a": 2, "b": [1, 2], "new": {"k": []}, "other": 1}
+    assert diff_variables(old, new, ["b", "gone", "new", "nowhere"]) == [
+        Splice(("b",), 1, 0, [2]),
+        Remove(("gone",)),
+        Set(("new",), {"k": []}),
+    ]

@@ -1,0 +1,204 @@
+"""What can be state, and when two values are the same."""
+
+from collections import Counter, OrderedDict, defaultdict, namedtuple
+from enum import IntEnum
+from pathlib import PurePath
+
+import numpy as np
+import pytest
+
+from lightgrid.errors import UnsupportedValueError
+from lightgrid.state.values import (
+    MAX_DEPTH,
+    MAX_INT,
+    MIN_INT,
+    check_value,
+    copy_value,
+    count_nodes,
+    kind_of,
+    same,
+)
+
+NAN = float("nan")
+Point = namedtuple("Point", "x y")
+
+
+class Color(IntEnum):
+    RED = 1
+
+
+def nested(depth):
+    value = 0
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        MIN_INT,
+        MAX_INT,
+        -0.0,
+        NAN,
+        float("inf"),
+        "",
+        "héllo \0 \n",
+        b"\xff",
+        [],
+        (),
+        {},
+        {"": {"a.b": [1, (2, {"c": b""})]}},
+        Color.RED,
+        np.float64(0.5),
+        Point(1, [2]),
+        Counter("aab"),
+        [1, "two", 3.0, None],
+    ],
+)
+def test_a_plain_value_can_be_state_and_its_copy_is_the_same(value):
+    check_value(value, ("x",))
+    assert same(copy_value(value, ("x",)), value)
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "what"),
+    [
+        ({1, 2}, "x", "builtins.set"),
+        ([0, {"a": object()}], "x.1.a", "builtins.object"),
+        ({"p": PurePath("a")}, "x.p", "PurePosixPath"),
+        (np.int64(3), "x", "numpy.int64"),
+        (np.zeros(2), "x", "numpy.ndarray"),
+        (MAX_INT + 1, "x", "64-bit"),
+        ([1, 2, MIN_INT - 1], "x.2", "64-bit"),
+        ([10**5000], "x.0", "bits"),
+        ("\ud800", "x", "UTF-8"),
+        (["ok", "é", "\udfff"], "x.2", "UTF-8"),
+        ({1: "a"}, "x", "Use str(1)"),
+        ({None: "a"}, "x", "Use str(None)"),
+        ({"a": {("b",): 1}}, "x.a", "is no str"),
+        ({"\ud800": 1}, "x.\ud800", "UTF-8"),
+        ([{"\ud800": 1}], "x.0.\ud800", "UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("refuse", [check_value, copy_value])
+def test_what_cannot_be_state_is_refused_with_its_place(refuse, value, path, what):
+    with pytest.raises(UnsupportedValueError) as caught:
+        refuse(value, ("x",))
+    assert ".".join(caught.value.path) == path
+    assert what in str(caught.value)
+    assert isinstance(caught.value, AttributeError)
+    assert isinstance(caught.value, TypeError)
+
+
+@pytest.mark.parametrize("refuse", [check_value, copy_value])
+def test_a_variable_nests_twenty_four_deep_and_no_deeper(refuse):
+    refuse(nested(MAX_DEPTH), ("x",))
+    with pytest.raises(UnsupportedValueError, match="more than 24 deep"):
+        refuse(nested(MAX_DEPTH + 1), ("x",))
+
+
+@pytest.mark.parametrize("refuse", [check_value, copy_value])
+def test_a_list_that_holds_itself_is_refused_and_does_not_hang(refuse):
+    loop = []
+    loop.append(loop)
+    with pytest.raises(UnsupportedValueError, match="deep"):
+        refuse(loop)
+
+
+def test_the_error_can_be_told_from_its_component():
+    error = UnsupportedValueError(("x", "1"), "no").inside("root.w", "vars")
+    assert str(error) == "root.w: vars.x.1: no"
+
+
+def test_a_copy_shares_leaves_and_no_container():
+    leaf = "a long text that is one object"
+    value = {"l": [leaf, {"t": ([leaf],)}]}
+    copied = copy_value(value)
+    assert copied["l"][0] is leaf
+    value["l"][1]["t"][0].append(1)
+    value["l"].append(2)
+    assert same(copied, {"l": [leaf, {"t": ([leaf],)}]})
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (OrderedDict(a=1), dict),
+        (defaultdict(list, a=[1]), dict),
+        (Counter("a"), dict),
+        (Point(1, 2), tuple),
+    ],
+)
+def test_a_copied_container_is_of_the_plain_type(value, plain):
+    assert type(copy_value(value)) is plain
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (1, 1.0),
+        (1, True),
+        (0.0, -0.0),
+        (0, False),
+        (1.0, True),
+        ("1", 1),
+        ("a", b"a"),
+        (None, 0),
+        ([1], (1,)),
+        ([1], [True]),
+        ({"a": 1}, {"a": 1.0}),
+        ({"a": None}, {"b": None}),
+        ({"a": 1}, {"a": 1, "b": 1}),
+        ([1], [1, 1]),
+        (NAN, 1.0),
+        ([0.0], [-0.0]),
+    ],
+)
+def test_values_that_python_or_json_would_mix_up_are_told_apart(one, other):
+    assert not same(one, other)
+    assert not same(other, one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (NAN, float("nan")),
+        ([NAN], [-float("nan")]),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        (np.float64(0.5), 0.5),
+        (Color.RED, 1),
+        (Point(1, 2), (1, 2)),
+        (OrderedDict(a=1), {"a": 1}),
+    ],
+)
+def test_values_that_travel_alike_are_the_same(one, other):
+    assert same(one, other)
+    assert same(other, one)
+
+
+def test_comparing_survives_a_key_that_another_thread_takes_away():
+    class Shrinking(dict):
+        """Loses its keys at the worst moment: when it was just asked for one."""
+
+        def __contains__(self, key):
+            there = super().__contains__(key)
+            self.clear()
+            return there
+
+    assert same({"k": 1}, Shrinking(k=1)) in (True, False)
+
+
+def test_a_subclass_is_of_the_kind_of_its_base():
+    assert kind_of(np.float64(1)) is float
+    assert kind_of(Color.RED) is int
+    assert kind_of(True) is bool
+    assert kind_of(Point(1, 2)) is tuple
+    assert kind_of(object()) is object
+
+
+def test_leaves_and_containers_are_counted():
+    assert count_nodes(1) == 1
+    assert count_nodes({"a": [1, 2, (3,)], "b": {}}) == 7

@@ -1,0 +1,223 @@
+"""The repository's own rules: what is generated, declared, named and formatted must agree."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+
+from lightgrid_protos.v1 import (
+    delta_pb2,
+    delta_service_pb2,
+    errors_pb2,
+    state_service_pb2,
+    value_pb2,
+    work_service_pb2,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+STUBS = ROOT / "generated/python/lightgrid_protos"
+GOLDEN = ROOT / "tests/golden/field_numbers.json"
+MODULES = [
+    delta_pb2,
+    delta_service_pb2,
+    errors_pb2,
+    state_service_pb2,
+    value_pb2,
+    work_service_pb2,
+]
+
+
+def tool(name):
+    """The path of a program that the dev extra installs."""
+    beside = Path(sys.executable).with_name(name)
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        pytest.fail(f"{name} is not installed; run: pip install --editable '.[dev]'")
+    return found
+
+
+def assert_runs_clean(*command):
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+
+
+def floors():
+    """The lowest version of each run-time dependency, by name."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return dict(requirement.split(">=") for requirement in project["dependencies"])
+
+
+def stamps(pattern, files):
+    """The distinct versions that `pattern` finds, which must be in every one of `files`."""
+    paths = sorted(STUBS.rglob(files))
+    assert paths, f"no {files} below {STUBS}"
+    found = {path.name: re.findall(pattern, path.read_text()) for path in paths}
+    assert all(found.values()), f"no stamp in {[name for name, has in found.items() if not has]}"
+    return {stamp for versions in found.values() for stamp in versions}
+
+
+# Stubs
+
+
+def test_stubs_are_up_to_date():
+    assert_runs_clean(sys.executable, "tools/gen_protos.py", "--check")
+
+
+def test_grpcio_floor_is_the_stamp_in_the_stubs():
+    stamp = stamps(r"GRPC_GENERATED_VERSION = '([\d.]+)'", "*_pb2_grpc.py")
+    lowest = floors()
+    assert stamp == {lowest["grpcio"]}
+    assert lowest["grpcio-status"] == lowest["grpcio-health-checking"] == lowest["grpcio"]
+
+
+def test_protobuf_floor_is_the_stamp_in_the_stubs():
+    stamp = stamps(r"# Protobuf Python Version: ([\d.]+)", "*_pb2.py")
+    assert stamp == {floors()["protobuf"]}
+    # The comment is for readers; this call is what refuses an older runtime.
+    checked = stamps(
+        r"ValidateProtobufRuntimeVersion\(\s*_runtime_version\.Domain\.PUBLIC,"
+        r"\s*(\d+,\s*\d+,\s*\d+),",
+        "*_pb2.py",
+    )
+    assert {re.sub(r",\s*", ".", version) for version in checked} == stamp
+
+
+# Protos
+
+
+def test_protos_pass_buf_lint():
+    assert_runs_clean(tool("buf"), "lint", "protos")
+
+
+def test_every_stub_module_is_in_the_golden_table():
+    named = {Path(module.__file__).name for module in MODULES}
+    assert named == {path.name for path in STUBS.rglob("*_pb2.py")}
+
+
+LABELS = {1: "", 2: "required ", 3: "repeated "}
+
+
+def field_type(field):
+    """A field's type as a .proto file writes it."""
+    if field.type_name:
+        name = field.type_name.removeprefix(".")
+    else:
+        # TYPE_INT64 is int64.
+        name = field.Type.Name(field.type).removeprefix("TYPE_").lower()
+    label = "optional " if field.proto3_optional else LABELS[field.label]
+    return f"{field.name}: {label}{name}"
+
+
+def message_numbers(message, prefix):
+    name = f"{prefix}.{message.name}"
+    yield from ((f"{name} {field.number}", field_type(field)) for field in message.field)
+    # Written as half-open in a message's descriptor, closed in an enum's.
+    for reserved in message.reserved_range:
+        yield from ((f"{name} {n}", "reserved") for n in range(reserved.start, reserved.end))
+    for nested in message.nested_type:
+        yield from message_numbers(nested, name)
+    for enum in message.enum_type:
+        yield from enum_numbers(enum, name)
+
+
+def enum_numbers(enum, prefix):
+    name = f"{prefix}.{enum.name}"
+    yield from ((f"{name} {value.number}", value.name) for value in enum.value)
+    for reserved in enum.reserved_range:
+        yield from ((f"{name} {n}", "reserved") for n in range(reserved.start, reserved.end + 1))
+
+
+def all_numbers():
+    """What each number of each message and enum stands for, as the stubs tell it."""
+    table = {}
+    for module in MODULES:
+        file = FileDescriptorProto()
+        module.DESCRIPTOR.CopyToProto(file)
+        for message in file.message_type:
+            table |= dict(message_numbers(message, file.package))
+        for enum in file.enum_type:
+            table |= dict(enum_numbers(enum, file.package))
+    return table
+
+
+def test_field_numbers_are_those_of_the_golden_table():
+    golden, actual = json.loads(GOLDEN.read_text()), all_numbers()
+    changed = {
+        number: f"was {golden[number]!r}, is {actual.get(number, 'gone')!r}"
+        for number in golden
+        if actual.get(number) != golden[number]
+    }
+    assert not changed, (
+        f"renumbered, retyped or removed fields: never. Take a new number, and reserve the old one "
+        f"(then its golden line may say 'reserved').\n{json.dumps(changed, indent=2)}"
+    )
+    added = {number: actual[number] for number in actual if number not in golden}
+    assert not added, (
+        f"added fields: add them to the golden file {GOLDEN.relative_to(ROOT)}\n"
+        f"{json.dumps(added, indent=2)}"
+    )
+
+
+# Code
+
+
+def test_imports_go_one_way():
+    assert_runs_clean(tool("lint-imports"), "--no-cache")
+
+
+def test_ruff_finds_nothing():
+    assert_runs_clean(tool("ruff"), "check", "--quiet")
+
+
+def test_ruff_would_format_nothing():
+    assert_runs_clean(tool("ruff"), "format", "--check")
+
+
+@pytest.mark.timeout(300)  # Without a cache, mypy reads the whole standard library first.
+def test_mypy_strict_finds_nothing():
+    assert_runs_clean(sys.executable, "-m", "mypy")
+
+
+# Documents
+
+
+def named_paths(text):
+    """What a document names in backticks that looks like a path of this repository.
+
+    Fenced blocks are pictures and commands; what holds a space is a command too, and a leading
+    slash means an RPC.
+    """
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    for name in re.findall(r"`([^`\s]+)`", prose):
+        if ("/" in name and not name.startswith("/")) or name.endswith((".py", ".md", ".toml")):
+            yield name
+
+
+def test_each_path_that_the_architecture_names_exists():
+    architecture = ROOT / "ARCHITECTURE.md"
+    assert architecture.exists(), "ARCHITECTURE.md is missing"
+    names = list(named_paths(architecture.read_text()))
+    assert names, "ARCHITECTURE.md names no path"
+    missing = [name for name in names if not any(ROOT.glob(name.rstrip("/")))]
+    assert not missing
+
+
+def test_paths_are_found_in_backticks_only():
+    prose = "See `a/b.py`, `c.toml` and `lightgrid/*.py`, not no/tick, `run x/y` or `/an/Rpc`."
+    text = f"{prose}\n```\n`no/fence`\n```\n"
+    assert list(named_paths(text)) == ["a/b.py", "c.toml", "lightgrid/*.py"]
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    commands = re.findall(r"^```sh\n(.*?)\n```", (ROOT / "README.md").read_text(), re.M | re.S)
+    script = ROOT / ".ci/run"
+    assert commands[1].endswith("-m pytest")
+    assert script.read_text().splitlines()[-1] == commands[1]
+    assert os.access(script, os.X_OK)
