@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from lightgrid.component.checkpoint import dump_states, load_states
 from lightgrid.component.component import Component
 from lightgrid.component.flow import Flow
 from lightgrid.component.work import Work
@@ -106,6 +107,20 @@ class App:
                 raise AttributeError(f"{component.name} has no component {key!r}; it has: {known}")
             component = below
         return component
+
+    def state_dict(self) -> dict[str, dict[str, Value]]:
+        """Return the state of each component, by its name; values alone, no pickle."""
+        return dump_states(self.root)
+
+    def load_state_dict(self, states: dict[str, dict[str, Value]], *, strict: bool = True) -> None:
+        """Take over what `state_dict` returned, before the app runs.
+
+        Calls that had ended stay known; one that had not is made again.
+
+        Raises:
+            ComponentError: With `strict`, what does not fit the components.
+        """
+        load_states(self.root, states, strict=strict)
 
     # --- running ----------------------------------------------------------------------------
 

@@ -71,7 +71,7 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
                     work,
                     app_file=app_file,
                     main_module=main_module,
-                    seen_revision=hub.tree.revision,
+                    seen_revision=hub.process_starts(work.name),
                     stop_grace_s=stop_grace_s,
                     log_level=options.log_level,
                 )
@@ -88,7 +88,9 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
             run_dir=run_dir,
             stop_grace_s=stop_grace_s,
         )
-        supervisor = Supervisor(hub, launcher, logs, loop.statuses, loop.timers, surroundings)
+        supervisor = Supervisor(
+            hub, launcher, logs, loop.statuses, loop.timers, surroundings, observer
+        )
         run_dir.publish(address, auth.app_token)
         observer.started(Path(app_file).name if app_file else "app", address)
         return loop.run(supervisor, interruption)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from lightgrid.component.component import Component
     from lightgrid.component.node import Node
+    from lightgrid.component.schedule import Schedule
     from lightgrid.component.work import Work
 
 
@@ -35,5 +36,9 @@ class Backend(Protocol):
     def cancel(self, work: Work, call_id: str) -> None:
         """Ask one call to end."""
 
-    def schedule(self, owner: Component, key: str, due_s: float) -> None:
-        """Run the flow again at a time, in seconds since the epoch."""
+    def scheduled(self, owner: Component, key: str, schedule: Schedule) -> None:
+        """Run the flow again when a schedule is due; it is new, or has another time."""
+
+    @property
+    def run_count(self) -> int:
+        """How often the root flow's `run` was called."""

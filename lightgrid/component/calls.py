@@ -129,6 +129,16 @@ class CallTable:
             self.timeout_count += 1
         return record
 
+    def reissue(self, call_id: str, new_call_id: str, status: WorkStatus) -> CallRecord | None:
+        """Note that a call is made again under another id; what is said of the old one is void."""
+        record = self._by_id.pop(call_id, None)
+        if record is None:
+            return None
+        record.call_id = new_call_id
+        record.statuses.append(status)
+        self._by_id[new_call_id] = record
+        return record
+
     def forget(self, key: str) -> bool:
         """Forget a call, so that it can be made again; tell whether it was known."""
         record = self.records.pop(key, None)
@@ -142,12 +152,17 @@ class CallTable:
         return [record for record in self.records.values() if not record.status.stage.is_end]
 
     def load(self, value: dict[str, Value]) -> None:
-        """Take over what a state tree remembers."""
+        """Take over what a state tree remembers.
+
+        Calls that had ended are known as ended. One that had not is forgotten:
+        what executed it is gone, so it is made again when it is asked for.
+        """
         for key, kept in value.items():
             record = CallRecord(
                 key, kept["call_id"], [WorkStatus.from_value(one) for one in kept["statuses"]]
             )
-            self.records[key] = self._by_id[record.call_id] = record
+            if record.status.stage.is_end:
+                self.records[key] = self._by_id[record.call_id] = record
 
     def to_value(self) -> dict[str, Value]:
         """Return the table as it stands in the state tree."""

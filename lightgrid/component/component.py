@@ -155,6 +155,46 @@ class Component(metaclass=ComponentType):
                     raise ComponentError(f"{node.name} has no component {key!r}")
                 members[key].set_state(below)
 
+    def state_dict(self) -> dict[str, Value]:
+        """Return the component's own state: its variables and calls, nothing of those below."""
+        return {
+            "vars": copy_value(self._lightgrid_node.variables()),
+            **self._lightgrid_own_state(),
+        }
+
+    def load_state_dict(
+        self,
+        state: Mapping[str, Value],
+        children_states: Mapping[str, Mapping[str, Value]],
+        *,
+        strict: bool = True,
+    ) -> None:
+        """Take over what `state_dict` returned; the components below are loaded afterwards.
+
+        A flow that makes components while it runs overrides this: it makes them
+        again, by the names in `children_states`, and calls `super()`.
+
+        Args:
+            state: The component's own.
+            children_states: By name, of all components below.
+            strict: Whether a variable that is not here, or lacks, is an error.
+
+        Raises:
+            ComponentError: With `strict`; nothing was changed.
+        """
+        node, variables = self._lightgrid_node, dict(state.get("vars", {}))
+        if strict and variables.keys() != node.names.keys():
+            unknown = sorted(variables.keys() - node.names.keys())
+            lacking = sorted(node.names.keys() - variables.keys())
+            raise ComponentError(
+                f"{node.name}: the state does not fit: it has {unknown or 'nothing'} that the "
+                f"component has not, and lacks {lacking or 'nothing'}"
+            )
+        for name, value in variables.items():
+            if name in node.names:
+                setattr(self, name, copy_value(value))
+        self._lightgrid_load_own_state(state)
+
     # --- pickling ------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
@@ -181,6 +221,14 @@ class Component(metaclass=ComponentType):
     def _lightgrid_own_state(self) -> dict[str, Value]:
         """Return what the node of this kind of component has beside variables and children."""
         return {"calls": {}}
+
+    def _lightgrid_drop(self, child: Component) -> None:
+        """Let a component below this one go."""
+        del self.__dict__[child._lightgrid_node.key]
+        self._lightgrid_node.give_up(child)
+
+    def _lightgrid_load_own_state(self, state: Mapping[str, Value]) -> None:
+        """Take over what `_lightgrid_own_state` returned."""
 
     def _lightgrid_assign(self, name: str, value: Any) -> None:
         """Assign what the fast path cannot: a new name, another type, a container, a child."""

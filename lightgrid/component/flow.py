@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from lightgrid.component.component import Component
+from lightgrid.component.schedule import Schedule, next_event
 from lightgrid.component.structures import Structure, as_structure, group_of
 from lightgrid.component.work import Work
 from lightgrid.errors import ComponentError
@@ -33,6 +38,10 @@ class Flow(Component):
     `run` reads is consistent: works' changes arrive between two runs.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._schedules: dict[str, Schedule] = {}
+
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """Decide what is to be done now. Keep it short: it is called again."""
         raise NotImplementedError
@@ -49,6 +58,47 @@ class Flow(Component):
         """Stop several works."""
         for work in works:
             work.stop()
+
+    def schedule(
+        self, cron: str, start_time: datetime | None = None, user_key: str | None = None
+    ) -> bool:
+        """Tell whether it is time: now, and then in one `run` after each event of a clock.
+
+            if self.schedule("*/5 * * * *"):
+                self.clean_up.run(time.time())
+
+        The first call is true at once. The schedule is known by its expression
+        and the line of code that asks, and survives a resume.
+
+        Args:
+            cron: Five fields, or six with the seconds last; or "hourly", "daily", ...
+            start_time: The first event is after this; by default after now.
+            user_key: Names the schedule where the line of code does not: in a loop.
+
+        Raises:
+            ComponentError: It is no cron expression.
+        """
+        node = self._lightgrid_node
+        if user_key is None:
+            code = sys._getframe(1)
+            user_key = f"{Path(code.f_code.co_filename).name}:{code.f_lineno}"
+        key = f"{cron} {user_key}"
+        now_s = time.time()
+        run_count = 0 if node.backend is None else node.backend.run_count
+        schedule = self._schedules.get(key)
+        if schedule is None:
+            after_s = now_s if start_time is None else start_time.timestamp()
+            schedule = Schedule(cron, next_event(cron, after_s), run_count)
+            self._schedules[key] = schedule
+            fires = True
+        else:
+            before_s = schedule.next_s
+            fires = schedule.is_true(now_s, run_count)
+            if schedule.next_s == before_s:
+                return fires
+        if node.backend is not None:
+            node.backend.scheduled(self, key, schedule)
+        return fires
 
     @property
     def flows(self) -> dict[str, Flow]:
@@ -112,8 +162,11 @@ class Flow(Component):
     def _lightgrid_check_child(self, name: str, value: Any) -> None:
         """Nothing to refuse: a flow's components were attached before."""
 
+    def _lightgrid_own_state(self) -> dict[str, Any]:
+        if not self._schedules:
+            return {"calls": {}}
+        return {"calls": {"scheduling": {k: one.to_value() for k, one in self._schedules.items()}}}
 
-def _group_of(child: Component) -> str:
-    if isinstance(child, Structure):
-        return "structures"
-    return "works" if isinstance(child, Work) else "flows"
+    def _lightgrid_load_own_state(self, state: Mapping[str, Any]) -> None:
+        for key, value in state.get("calls", {}).get("scheduling", {}).items():
+            self._schedules[key] = Schedule.from_value(value)

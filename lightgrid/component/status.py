@@ -41,6 +41,7 @@ class StatusReason(StrEnum):
     UNRESPONSIVE = "unresponsive"
     TIMEOUT = "timeout"
     STALLED = "stalled"
+    RESTARTING = "restarting"
     CANCELLED = "cancelled"
     STOP_REQUESTED = "stop_requested"
     DELETED = "deleted"

@@ -38,6 +38,9 @@ class Structure(Component):
         """Let a component go: what runs in it is stopped, its node leaves the tree."""
         self._lightgrid_node.give_up(member)
 
+    def _lightgrid_drop(self, child: Component) -> None:
+        raise NotImplementedError
+
     @property
     def works(self) -> list[Work]:
         """The works in here, at any depth."""
@@ -88,6 +91,9 @@ class List(Structure, MutableSequence[Any]):
         self._next_key += 1
         self._members.insert(index, component)
 
+    def _lightgrid_drop(self, child: Component) -> None:
+        self.remove(child)
+
     def __eq__(self, other: object) -> bool:
         """Tell whether it is the same structure."""
         return self is other
@@ -128,6 +134,9 @@ class Dict(Structure, MutableMapping[str, Any]):
     def __len__(self) -> int:
         """Return how many members there are."""
         return len(self._members)
+
+    def _lightgrid_drop(self, child: Component) -> None:
+        del self[child._lightgrid_node.key]
 
     def __eq__(self, other: object) -> bool:
         """Tell whether it is the same structure."""

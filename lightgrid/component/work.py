@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lightgrid.component.call_key import call_key
 from lightgrid.component.calls import CallPending, CallTable
 from lightgrid.component.component import Component
+from lightgrid.component.restart import Restart, RestartWhen
 from lightgrid.component.status import WorkStage, WorkStatus
 from lightgrid.errors import ComponentError
 from lightgrid.state.values import Value
@@ -35,6 +36,11 @@ class Work(Component):
             call. A work that is made later starts at its first call.
         stop_grace_s: How long `on_exit` may take when the work is to stop, in
             seconds; None for the app's default.
+        restart: When a process that ended is started again: "never", "on_failure",
+            "always", or a `Restart` that says more.
+        run_timeout_s: A call that runs longer has failed, in seconds.
+        stall_timeout_s: A call during which no state changes for longer has failed.
+        launch: The app starts the process; else one dials in by itself.
         host: Address of a server that the work runs, if it runs one.
         port: Its port; None to have a free one chosen when `port` is first read.
     """
@@ -50,6 +56,10 @@ class Work(Component):
         receive_updates: bool = False,
         start_with_flow: bool = True,
         stop_grace_s: float | None = None,
+        restart: Restart | str = RestartWhen.NEVER,
+        run_timeout_s: float | None = None,
+        stall_timeout_s: float | None = None,
+        launch: bool = True,
         host: str = "127.0.0.1",
         port: int | None = None,
     ) -> None:
@@ -60,6 +70,11 @@ class Work(Component):
         self._receive_updates = receive_updates
         self._start_with_flow = start_with_flow
         self._stop_grace_s = stop_grace_s
+        self._restart = restart if isinstance(restart, Restart) else Restart(restart)
+        self._run_timeout_s = run_timeout_s
+        self._stall_timeout_s = stall_timeout_s
+        self._launch = launch
+        self._connection: dict[str, str] | None = None
         self._calls = CallTable()
         self._results: dict[str, Any] = {}
         self._process_status = WorkStatus(WorkStage.NOT_STARTED)
@@ -121,9 +136,12 @@ class Work(Component):
 
     @property
     def status(self) -> WorkStatus:
-        """Where the work stands: its newest call, or its process when it has none."""
+        """Where the work stands: its newest call, unless it was stopped or failed since."""
         latest = self._calls.latest
-        return self._process_status if latest is None else latest.status
+        own = self._process_status
+        if latest is None or (own.stage.is_end and own.time_s >= latest.status.time_s):
+            return own
+        return latest.status
 
     @property
     def statuses(self) -> list[WorkStatus]:
@@ -189,6 +207,18 @@ class Work(Component):
         """
         self._lightgrid_backend("stop").stop(self)
 
+    def delete(self) -> None:
+        """End the work and take it out of its app; its place can be used again."""
+        parent = self._lightgrid_node.parent
+        if parent is None:
+            raise ComponentError(f"{self.name}.delete(): the work is in no flow")
+        parent._lightgrid_drop(self)
+
+    @property
+    def connection(self) -> dict[str, str] | None:
+        """What a process that dials in by itself needs in its environment, once it is expected."""
+        return None if self._connection is None else dict(self._connection)
+
     def flush(self, timeout_s: float = 10.0) -> None:
         """Wait, in the work's process, until the flow has everything changed so far.
 
@@ -223,6 +253,19 @@ class Work(Component):
         """Have `run` be what the user wrote, in the work's own process."""
         self._flush = flush
         self.__dict__.pop("run", None)
+
+    def _lightgrid_load_own_state(self, state: Mapping[str, Value]) -> None:
+        self._calls.load(state.get("calls", {}))
+
+    def _lightgrid_program(
+        self, _args: Sequence[Any], _kwargs: Mapping[str, Any]
+    ) -> list[str] | None:
+        """Return the program that makes one call; None for a process of ours that makes all."""
+        return None
+
+    def _lightgrid_environment(self) -> Mapping[str, str]:
+        """Return what the process finds in its environment beside the flow's own."""
+        return {}
 
     def _lightgrid_own_state(self) -> dict[str, Value]:
         return {"calls": self._calls.to_value(), "status": self.status.to_value()}

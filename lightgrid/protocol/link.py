@@ -184,17 +184,17 @@ class WorkLink:
         """
         _, self._start_revision = self.replica.tell(0)
 
-    def process_gone(self, error: CallError | None) -> None:
+    def process_gone(self, error: CallError | None, state: CallState = CallState.CANCELLED) -> None:
         """Note that the holder is gone for good, by its own word or its launcher's.
 
         Args:
             error: Why, when it did not leave in order: its open calls failed.
+            state: How its open calls ended, when it did.
         """
         self._gone = True
         if self.session is not None:
             self.session.end_streams()
-        state = CallState.CANCELLED if error is None else CallState.FAILED
-        self.calls.end_open(state, error)
+        self.calls.end_open(state if error is None else CallState.FAILED, error)
         if self._stop is not None:
             self._left = True
 
@@ -363,11 +363,11 @@ class WorkLink:
         self._gone = False
         self._applied_seq = 0
         self._intake = Intake(self._settings.max_batch_bytes)
-        # The new process has seen what it was started with, and gets what goes with open calls.
-        self.replica.told_revision = max(
-            (call.run.revision for call in self.calls.open_calls()), default=0
-        )
-        self.replica.told_revision = max(self.replica.told_revision, self._start_revision)
+        if self.session is None or self.session.instance_id != instance_id:
+            # A new process has seen what it was started with, and gets what goes with open
+            # calls. One that was given up and is back still has what it was told.
+            with_calls = (call.run.revision for call in self.calls.open_calls())
+            self.replica.told_revision = max(self._start_revision, *with_calls, 0)
         lease = Lease(self._settings.lease_ttl_s, now_s + self._settings.lease_ttl_s)
         known = tuple(feature for feature in features if feature in FEATURES)
         self.replica.receives_updates = self._receives_updates and UPDATES in known

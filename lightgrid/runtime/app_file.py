@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _WORK_NAME: Final = "__mp_main__"
 _OWN_FOLDER: Final = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
+#: Errors whose frames of ours, where they come last, say nothing to a user.
+_EXPLAINED: Final = (LightgridError, SyntaxError)
 #: Modules that were `__main__` before: a module that nobody holds loses its content.
 _replaced: Final[list[ModuleType | None]] = []
 
@@ -37,7 +39,7 @@ def load_app_file(path: str, argv: Sequence[str] = ()) -> ModuleType:
 
     Raises:
         AppLoadError: There is no such file, or it cannot be read.
-        SyntaxError: It is no Python; the traceback shows nothing of ours.
+        SyntaxError: It is no Python.
         BaseException: Whatever its code raises. Show it with `user_trace`.
     """
     code_path = os.path.abspath(path)
@@ -111,6 +113,8 @@ def user_trace(error: BaseException) -> str:
 
     told = traceback.TracebackException.from_exception(error)
     _drop_own_frames(told, error)
+    if not told.stack and error.__cause__ is error.__context__ is None:
+        return "".join(told.format_exception_only())  # as Python shows a SyntaxError of a script
     return "".join(told.format())
 
 
@@ -151,12 +155,13 @@ def _drop_own_frames(told: TracebackException | None, error: BaseException | Non
     if told is None or error is None:
         return
     stack = told.stack
-    while stack and _is_own(stack[0].filename):
-        del stack[0]
-    if isinstance(error, LightgridError):
-        # What we refuse, we explain: where in our code we did is of no interest.
-        while stack and _is_own(stack[-1].filename):
-            del stack[-1]
+    users = [at for at, frame in enumerate(stack) if not _is_own(frame.filename)]
+    # What we refuse, we explain: where in our code we did is of no interest. Of any other
+    # error that we raise below user code, it is.
+    last = len(stack) if isinstance(error, _EXPLAINED) else max(users, default=-1)
+    for at in reversed(range(last)):
+        if at not in users:
+            del stack[at]
     _drop_own_frames(told.__cause__, error.__cause__)
     _drop_own_frames(told.__context__, error.__context__)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import secrets
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -21,6 +22,7 @@ from lightgrid.component.calls import CallPending
 from lightgrid.component.component import Component, note_reads
 from lightgrid.component.flow import Flow, FlowExit
 from lightgrid.component.node import Node
+from lightgrid.component.schedule import Schedule
 from lightgrid.component.status import StatusReason, WorkStage
 from lightgrid.component.work import Work
 from lightgrid.errors import (
@@ -49,6 +51,9 @@ from lightgrid.state.values import Value
 
 _MAX_GAP_S: Final = 0.010
 _QUIET_S: Final = 0.001
+#: Runs that take this long on average, over so many, are worth a warning.
+_SLOW_RUN_S: Final = 1.0
+_SLOW_RUNS: Final = 5
 
 
 class AppLoop:
@@ -70,6 +75,7 @@ class AppLoop:
         self._run_is_due = True
         self._last_run_end_s = 0.0
         self._last_run_cost_s = 0.0
+        self._recent_costs_s: deque[float] = deque(maxlen=_SLOW_RUNS)
         self.stage = AppStage.STARTING
         self.run_count = 0
         self.wake_count = 0
@@ -142,8 +148,22 @@ class AppLoop:
         finally:
             self._last_run_end_s = time.perf_counter()
             self._last_run_cost_s = self._last_run_end_s - begin_s
+        self._warn_if_slow()
         if self._collect():
             self._run_is_due = True
+        self._observer.flow_ran()
+
+    def _warn_if_slow(self) -> None:
+        """Say once that the flow is slow: nothing of the works arrives while it runs."""
+        self._recent_costs_s.append(self._last_run_cost_s)
+        costs_s = self._recent_costs_s
+        if 0 < len(costs_s) == costs_s.maxlen and sum(costs_s) > _SLOW_RUN_S * len(costs_s):
+            self._recent_costs_s = deque(maxlen=0)  # not again
+            self._observer.said(
+                f"the flow's run takes {sum(costs_s) / len(costs_s):.1f} s on average; works' "
+                "changes wait for it. Move what takes long into a work",
+                is_problem=True,
+            )
 
     def _keep_gap(self) -> None:
         """Leave time between two runs while changes keep coming; go on at once when they stop."""
@@ -162,19 +182,24 @@ class AppLoop:
                 self._take_in(work, merged)
         for event in self._hub.take_events():
             self._handle(event)
-        if self._timers.run_due():
+        self._timers.run_due()
+        if self._statuses.has_parts:
             self._run_is_due = True
         self._commit_statuses()
 
     def _take_in(self, work: Work, merged: Merged) -> None:
         if merged.ops:
             work._lightgrid_node.receive(merged.ops)
+            self._processes.changed(work)
             self._observer.work_changed(work.name, len(merged.ops))
             self._run_is_due = True
         for update in merged.calls:
             self._take_call_update(work, update)
 
     def _take_call_update(self, work: Work, update: CallUpdate) -> None:
+        if not self._processes.call_moved(work, update):
+            self._run_is_due = True
+            return
         stage, reason, message = _STAGES[update.state], StatusReason.NONE, ""
         if update.error is not None:
             message = update.error.trace or f"{update.error.type_name}: {update.error.message}"
@@ -204,12 +229,13 @@ class AppLoop:
             case Joined():
                 self._processes.joined(work)
             case Silent():
-                self._statuses.open_calls_moved(
-                    work,
-                    WorkStage.RUNNING,
-                    StatusReason.UNRESPONSIVE,
-                    "the process lives but was not heard of for its lease",
-                )
+                if not self._processes.lost(work):
+                    self._statuses.open_calls_moved(
+                        work,
+                        WorkStage.RUNNING,
+                        StatusReason.UNRESPONSIVE,
+                        "the process lives but was not heard of for its lease",
+                    )
             case Heard():
                 self._statuses.open_calls_moved(work, WorkStage.RUNNING, StatusReason.NONE)
             case Left():
@@ -341,7 +367,7 @@ class AppLoop:
             self._changed.pop(node, None)
             if isinstance(one, Work):
                 self._statuses.open_calls_moved(one, WorkStage.STOPPED, StatusReason.DELETED)
-                self._processes.forget(one)
+                self._processes.remove(one)
                 del self._works[node.name]
                 self._hub.remove_work(node.name)
                 self._observer.work_removed(node.name)
@@ -373,9 +399,21 @@ class AppLoop:
         """See `Backend.cancel`."""
         self._hub.cancel(work.name, call_id)
 
-    def schedule(self, owner: Component, key: str, due_s: float) -> None:
-        """See `Backend.schedule`."""
-        self._timers.after(max(0.0, due_s - time.time()), lambda: None)
+    def scheduled(self, owner: Component, key: str, schedule: Schedule) -> None:
+        """See `Backend.scheduled`."""
+        self._arm(schedule)
+        place = owner._lightgrid_node.place
+        if len(owner._lightgrid_own_state()["calls"]["scheduling"]) == 1:
+            self._structure.append((place, [Set(("calls", "scheduling"), {})]))
+        self._structure.append((place, [Set(("calls", "scheduling", key), schedule.to_value())]))
+
+    def _arm(self, schedule: Schedule) -> None:
+        # A little late rather than a little early: the two clocks may differ by a tick.
+        delay_s = max(0.0, schedule.next_s - time.time()) + 0.001
+        self._timers.after(delay_s, self._run_again)
+
+    def _run_again(self) -> None:
+        self._run_is_due = True
 
     def _join(self, component: Component) -> None:
         for one in component._lightgrid_node.walk():
@@ -395,6 +433,9 @@ class AppLoop:
                 )
                 self._statuses.process_moved(one, WorkStage.NOT_STARTED)
                 self._observer.work_added(node.name)
+            elif isinstance(one, Flow):
+                for schedule in one._schedules.values():
+                    self._arm(schedule)
 
     # --- the end ---------------------------------------------------------------------------------
 
@@ -404,7 +445,7 @@ class AppLoop:
         self._hub.close()
         works = list(self._works.values())
         for work in works:
-            if self._processes.is_running(work):
+            if self._processes.is_active(work):
                 self._processes.stop(work)
         presses = interruption.count
         while self._processes.has_processes:

@@ -17,10 +17,9 @@ import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import grpc
-from google.protobuf.duration_pb2 import Duration
 
 from lightgrid.errors import FlowUnavailableError
 from lightgrid.protocol.link import Settings
@@ -31,16 +30,18 @@ from lightgrid.wire.batches import encode_batch
 from lightgrid.wire.commands import CommandJoiner
 from lightgrid.wire.registration import decode_registration
 from lightgrid.wire.rpc_errors import from_rpc_error
-from lightgrid.wire.times import encode_duration
-from lightgrid.wire.tree import News, NewsJoiner, StateUpdate, decode_state, encode_update
 from lightgrid_protos.v1 import (
     delta_service_pb2,
     delta_service_pb2_grpc,
-    state_service_pb2,
-    state_service_pb2_grpc,
     work_service_pb2,
     work_service_pb2_grpc,
 )
+
+if TYPE_CHECKING:
+    from lightgrid.wire.tree import News
+
+# What `StateClient` needs besides is imported in its methods: processes of works have no use
+# for it, and there are many of them.
 
 #: Of both ends: a dead network is noticed within the sum. The server is to allow pings
 #: this often ("grpc.http2.min_ping_interval_without_data_ms"), or it ends idle streams.
@@ -212,6 +213,8 @@ class StateClient:
         root_certificates: bytes | None = None,
         client_name: str = "python",
     ) -> None:
+        from lightgrid_protos.v1 import state_service_pb2_grpc
+
         if root_certificates is None:
             self._channel = grpc.insecure_channel(address, _OPTIONS)
         else:
@@ -241,6 +244,9 @@ class StateClient:
             RefusedError: NO_SUCH_PATH, LIMIT_EXCEEDED or another reason.
             FlowUnavailableError: The server cannot be reached.
         """
+        from lightgrid.wire.tree import decode_state
+        from lightgrid_protos.v1 import state_service_pb2
+
         request = state_service_pb2.GetStateRequest(path=path)
         with _errors():
             answer = self._stub.GetState(request, metadata=self._metadata, timeout=timeout_s)
@@ -266,11 +272,14 @@ class StateClient:
             RefusedError: As `get_state`.
             FlowUnavailableError: The connection was lost, or the app has ended.
         """
-        interval = Duration()
-        encode_duration(min_interval_s, interval)
+        from lightgrid.wire.times import encode_duration
+        from lightgrid.wire.tree import NewsJoiner
+        from lightgrid_protos.v1 import state_service_pb2
+
         request = state_service_pb2.WatchStateRequest(
-            path=path, tree_id=tree_id, after_revision=after_revision, min_interval=interval
+            path=path, tree_id=tree_id, after_revision=after_revision
         )
+        encode_duration(min_interval_s, request.min_interval)
         joiner = NewsJoiner()
         call = self._stub.WatchState(request, metadata=self._metadata)
         try:
@@ -301,6 +310,8 @@ class StateClient:
             RefusedError: REVISION_CONFLICT, NO_SUCH_PATH, BAD_OP or another reason.
             FlowUnavailableError: The server cannot be reached.
         """
+        from lightgrid.wire.tree import StateUpdate, encode_update
+
         update = StateUpdate(ops, secrets.token_hex(16), expected_revision, self._client_name)
         request = encode_update(update)
         with _errors():

@@ -20,7 +20,7 @@ from typing import Final
 
 from lightgrid.errors import ClosedError, MisfitError, Reason, RefusedError
 from lightgrid.protocol.link import Merged, Settings, Told, WorkLink
-from lightgrid.protocol.messages import Batch, CallError, Command, Registration, Run
+from lightgrid.protocol.messages import Batch, CallError, CallState, Command, Registration, Run
 from lightgrid.runtime.bell import Bell
 from lightgrid.runtime.observer import Observer
 from lightgrid.state.delta import Op, Path, lookup
@@ -247,6 +247,16 @@ class Hub:
             self._ports[name] = Port(link, place, self._generations[name])
             self._stretch()
 
+    def process_starts(self, work: str) -> int:
+        """Note that a process starts with the work as the flow has it now.
+
+        Returns:
+            The tree's revision, which the process has thereby seen.
+        """
+        with self._lock:
+            self._ports[work].link.process_starts()
+            return self.tree.revision
+
     def remove_work(self, name: str) -> None:
         """Serve a work no longer."""
         with self._lock:
@@ -273,12 +283,14 @@ class Hub:
         """Let a new process be a work that was stopped."""
         self._command(work, lambda link: link.allow_again())
 
-    def process_gone(self, work: str, error: CallError | None) -> None:
+    def process_gone(
+        self, work: str, error: CallError | None, state: CallState = CallState.CANCELLED
+    ) -> None:
         """Note that the process of a work is gone; its open calls end."""
         with self._lock:
             port = self._ports.get(work)
             if port is not None:
-                port.link.process_gone(error)
+                port.link.process_gone(error, state)
                 self._pending[work] = port
                 port.ring_all()
         self.wake()

@@ -26,7 +26,7 @@ class Interruption:
     def __init__(self, wake: Callable[[], None]) -> None:
         self.count = 0
         self._wake = wake
-        self._number: int = signal.SIGINT
+        self._number = int(signal.SIGINT)
         self._in_user_code = False
         self._previous: dict[int, Any] = {}
 

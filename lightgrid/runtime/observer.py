@@ -33,6 +33,12 @@ class Observer:
     def committing(self, origin: str, place: Path, base: Value, ops: Sequence[Op]) -> None:
         """The tree is about to change: `ops` on `base`, which is at `place`."""
 
+    def flow_ran(self) -> None:
+        """The root flow's `run` has returned, or waits at a call; its changes are committed.
+
+        Raising `FlowExit` ends the app as if the flow had.
+        """
+
     def printed(self, work: str, line: str) -> None:
         """A work has printed a line."""
 

@@ -19,6 +19,11 @@ class StatusWriter:
         self._observer = observer
         self._parts: list[Part] = []
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether the tree is to learn something."""
+        return bool(self._parts)
+
     def take_parts(self) -> list[Part]:
         """Return the changes of the tree since the last time."""
         parts, self._parts = self._parts, []
@@ -47,6 +52,15 @@ class StatusWriter:
             return False
         self._write_call(work, record.key)
         return True
+
+    def call_reissued(
+        self, work: Work, call_id: str, new_call_id: str, reason: StatusReason, message: str
+    ) -> None:
+        """Note that a call is to be made again: it is pending once more."""
+        status = _status(work, WorkStage.PENDING, reason, message)
+        record = work._calls.reissue(call_id, new_call_id, status)
+        if record is not None:
+            self._write_call(work, record.key)
 
     def call_forgotten(self, work: Work, key: str) -> None:
         """Note that a call is to be as if it had never been made."""

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lightgrid.component.status import StatusReason, WorkStage
 from lightgrid.component.work import Work
 from lightgrid.errors import WorkFailedError
-from lightgrid.protocol.messages import CallError, Run
+from lightgrid.protocol.messages import CallError, CallState, CallUpdate, Run
 from lightgrid.runtime.hub import Exited, Hub
 from lightgrid.runtime.launcher import Handle, Launcher, LaunchSpec
 from lightgrid.runtime.logs import LogFollower
+from lightgrid.runtime.observer import Observer
 from lightgrid.runtime.run_dir import RunDir
 from lightgrid.runtime.statuses import StatusWriter
 from lightgrid.runtime.timers import Timers
 from lightgrid.runtime.work_spec import work_command, work_environment
 
-#: How long a process may take to join, in seconds.
+#: How long a process of ours may take to join, in seconds.
 START_TIMEOUT_S: Final = 60.0
 _SHOWN_LINES: Final = 20
 
@@ -45,23 +48,53 @@ class Surroundings:
 
 @dataclass(slots=True)
 class _Process:
-    """The process of a work, from its start until it is gone.
+    """A process, from its start until it is gone.
 
     Attributes:
         handle: What was started.
-        name: The work's name then.
+        is_ours: It executes a Python work; else it is a program that makes one call.
+        started_s: When, by the monotonic clock.
         stopping: It was asked to end.
         joined: It has registered.
-        forgotten: Its work has left the tree; nobody asks how it ends.
-        waiting: Calls that were made while it was ending: the next one's.
     """
 
     handle: Handle
-    name: str
+    is_ours: bool
+    started_s: float
     stopping: bool = False
     joined: bool = False
-    forgotten: bool = False
+
+
+@dataclass(slots=True)
+class _Seat:
+    """What is kept of one work, with and without a process.
+
+    Attributes:
+        work: The work.
+        name: Its name, also when it has left the tree.
+        process: Its process, if it has one.
+        given: Calls that were given to the process and have no end, by id.
+        waiting: Calls for the next process, and for the next start of a program.
+        failure_count: Failures in a row, for the restart policy.
+        starts_at_s: A start is due then; None if none is.
+        changed_s: When state last changed, for the stall timeout.
+        removed: The work has left the tree: nobody asks how its process ends.
+    """
+
+    work: Work
+    name: str
+    process: _Process | None = None
+    given: dict[str, Run] = field(default_factory=dict)
     waiting: list[Run] = field(default_factory=list)
+    failure_count: int = 0
+    starts_at_s: float | None = None
+    changed_s: float = 0.0
+    removed: bool = False
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has a process that was not asked to end."""
+        return self.process is not None and not self.process.stopping
 
 
 class Supervisor:
@@ -75,6 +108,7 @@ class Supervisor:
         statuses: StatusWriter,
         timers: Timers,
         surroundings: Surroundings,
+        observer: Observer,
     ) -> None:
         self._hub = hub
         self._launcher = launcher
@@ -82,78 +116,133 @@ class Supervisor:
         self._statuses = statuses
         self._timers = timers
         self._surroundings = surroundings
-        self._processes: dict[Work, _Process] = {}
+        self._observer = observer
+        self._seats: dict[Work, _Seat] = {}
+        self._by_pid: dict[int, _Seat] = {}
+
+    # --- what is wanted ------------------------------------------------------------------
 
     @property
     def has_processes(self) -> bool:
         """Whether any process is left."""
-        return bool(self._processes)
+        return bool(self._by_pid)
 
     def is_running(self, work: Work) -> bool:
         """Tell whether a work has a process that was not asked to end."""
-        process = self._processes.get(work)
-        return process is not None and not process.stopping
+        return self._seat(work).is_running
+
+    def is_active(self, work: Work) -> bool:
+        """Tell whether a work has a process, or will have one."""
+        seat = self._seat(work)
+        return seat.is_running or bool(seat.waiting) or seat.starts_at_s is not None
+
+    def pid_of(self, work: Work) -> int | None:
+        """Return the number of a work's process, if it has one here."""
+        process = self._seat(work).process
+        return None if process is None else process.handle.pid
 
     def start(self, work: Work) -> None:
         """Start the work's process, unless it has one.
 
-        A work that was stopped starts again once its old process is gone.
+        A work that was stopped starts again once its old process is gone. A
+        program is started by calls alone.
         """
-        if work in self._processes:
-            return
-        name = work.name
-        self._hub.allow_again(name)
-        grace_s = self.grace_of(work)
-        log_file = self._surroundings.run_dir.log_file(name)
-        self._logs.follow(name, log_file)
-        attempt = work._process_status.attempt + 1
-        self._statuses.process_moved(work, WorkStage.STARTED, attempt=attempt)
-        handle = self._launcher.start(
-            LaunchSpec(
-                work=name,
-                command=work_command("{fd}", name),
-                environment=work_environment(
-                    name, self._surroundings.address, self._surroundings.token_of(name)
-                ),
-                log_file=log_file,
-                stop_grace_s=grace_s,
-                handed_over=self._surroundings.spec_of(work, grace_s),
-            ),
-            lambda pid, code: self._hub.add_event(Exited(name, pid, code)),
-        )
-        process = self._processes[work] = _Process(handle, name)
-        self._timers.after(START_TIMEOUT_S, lambda: self._give_up_joining(work, process))
+        seat = self._seat(work)
+        if not work._launch:
+            self._invite(seat)
+        elif seat.process is None and work._lightgrid_program((), {}) is None:
+            self._launch(seat, None)
+        elif seat.process is not None and seat.process.stopping:
+            seat.starts_at_s = 0.0
 
     def call(self, work: Work, run: Run) -> None:
-        """Have the work's process make a call; it is started if there is none."""
-        process = self._processes.get(work)
-        if process is not None and process.stopping:
-            process.waiting.append(run)
+        """Have a call made; what has to run for it is started."""
+        seat = self._seat(work)
+        if not work._launch:
+            self._invite(seat)
+            self._give(seat, run)
             return
-        self.start(work)
-        self._hub.call(work.name, run)
+        seat.waiting.append(run)
+        if seat.starts_at_s is None:
+            self._go_on(seat)
 
     def stop(self, work: Work, reason: StatusReason = StatusReason.STOP_REQUESTED) -> None:
         """Ask a work to end. Its calls count as stopped from now on."""
-        process = self._processes.get(work)
+        seat = self._seat(work)
+        seat.waiting.clear()
+        seat.starts_at_s = None
         self._statuses.open_calls_moved(work, WorkStage.STOPPED, reason)
         self._statuses.process_moved(work, WorkStage.STOPPED, reason)
-        if process is None or process.stopping:
-            return
-        process.stopping = True
-        self._hub.stop(work.name, self.grace_of(work))
-        process.handle.stop()
+        if work._launch:
+            self._end_process(seat)
+        else:
+            self._hub.stop(seat.name, self.grace_of(work))
+
+    def remove(self, work: Work) -> None:
+        """End the process of a work that leaves the tree, and keep nothing of it."""
+        seat = self._seats.pop(work, None)
+        if seat is not None:
+            seat.removed = True
+            seat.waiting.clear()
+            if seat.process is not None:
+                seat.process.stopping = True
+                seat.process.handle.stop()
 
     def kill_all(self) -> None:
         """Kill every process that is left."""
-        for process in self._processes.values():
-            process.handle.kill()
+        for seat in self._by_pid.values():
+            if seat.process is not None:
+                seat.process.handle.kill()
+
+    def grace_of(self, work: Work) -> float:
+        """Return how long a work may take to end, in seconds."""
+        own = work._stop_grace_s
+        return self._surroundings.stop_grace_s if own is None else own
+
+    # --- what happens ---------------------------------------------------------------------
 
     def joined(self, work: Work) -> None:
-        """Note that the work's process has registered."""
-        process = self._processes.get(work)
-        if process is not None:
-            process.joined = True
+        """Note that a process has registered as the work."""
+        seat = self._seat(work)
+        if seat.process is not None:
+            seat.process.joined = True
+            if not seat.process.is_ours:
+                self._go_on(seat)  # it may take calls as commands now
+        elif not work._launch:
+            attempt = work._process_status.attempt + 1
+            self._statuses.process_moved(work, WorkStage.STARTED, attempt=attempt)
+
+    def changed(self, work: Work) -> None:
+        """Note that state of the work has changed."""
+        if work._stall_timeout_s is not None:
+            self._seat(work).changed_s = time.monotonic()
+
+    def call_moved(self, work: Work, update: CallUpdate) -> bool:
+        """Note what the work says of a call.
+
+        Returns:
+            Whether it counts; not the end of a call that is to be made again.
+        """
+        seat = self._seat(work)
+        if update.state is CallState.RUNNING:
+            self._watch_timeouts(seat, update.call_id)
+            return True
+        run = seat.given.pop(update.call_id, None)
+        if run is None or not seat.is_running:
+            return True
+        failed = update.state is CallState.FAILED
+        if not (failed or update.state is CallState.SUCCEEDED):
+            return True
+        error = update.error
+        message = "" if error is None else error.trace or f"{error.type_name}: {error.message}"
+        if not self._may_restart(seat, failed=failed):
+            return True
+        self._make_again(seat, [run], message)
+        if failed:
+            self._end_process(seat)
+        else:
+            self._go_on(seat)
+        return False
 
     def exited(self, event: Exited) -> None:
         """Note that a process has ended.
@@ -161,56 +250,221 @@ class Supervisor:
         Raises:
             WorkFailedError: It was not to end, and the work's failures end the app.
         """
-        work, process = next(
-            (work, process)
-            for work, process in self._processes.items()
-            if process.handle.pid == event.pid
-        )
-        del self._processes[work]
-        if process.forgotten:
+        seat = self._by_pid.pop(event.pid)
+        process, seat.process = seat.process, None
+        assert process is not None
+        if seat.removed:
             return
         if process.stopping:
-            self._hub.process_gone(process.name, None)
-            if process.waiting:
-                for run in process.waiting:
-                    self.call(work, run)
+            self._hub.process_gone(seat.name, None)
+        elif event.code == 0 and not process.is_ours:
+            self._hub.process_gone(seat.name, None, CallState.SUCCEEDED)
+        else:
+            self._died(seat, process, event.code)
+        if seat.waiting and seat.starts_at_s is None:
+            self._start_after(seat, seat.work._restart.delay_s(seat.failure_count))
+        elif seat.starts_at_s is not None:
+            self._start_after(seat, 0.0)
+
+    def lost(self, work: Work) -> bool:
+        """Note that a work was not heard of for its lease.
+
+        Returns:
+            Whether it is lost; a launched process lives and may only be busy.
+        """
+        if work._launch and self._seat(work).process is not None:
+            return False
+        self._fail(self._seat(work), StatusReason.LOST, f"{work.name} was not heard of any more")
+        return True
+
+    # --- starting --------------------------------------------------------------------------
+
+    def _go_on(self, seat: _Seat) -> None:
+        """Give the calls that wait to a process that can take them, or start one."""
+        process = seat.process
+        if process is not None and process.stopping:
             return
-        message = self._obituary(process, event.code)
-        reason = StatusReason.PROCESS_DIED if process.joined else StatusReason.NEVER_REGISTERED
-        self._hub.process_gone(process.name, CallError("ProcessDied", message))
-        self._fail(work, reason, message)
+        if process is None and seat.waiting:
+            first = seat.waiting[0]
+            program = seat.work._lightgrid_program(first.args, first.kwargs)
+            self._launch(seat, program)
+            if program is not None:
+                self._give(seat, seat.waiting.pop(0))
+                self._statuses.call_moved(seat.work, first.call_id, WorkStage.RUNNING)
+                self._watch_timeouts(seat, first.call_id)
+                return
+        if seat.process is not None and (seat.process.is_ours or seat.process.joined):
+            waiting, seat.waiting = seat.waiting, []
+            for run in waiting:
+                self._give(seat, run)
 
-    def forget(self, work: Work) -> None:
-        """End the process of a work that leaves the tree, and follow it no longer."""
-        process = self._processes.get(work)
-        if process is not None:
-            process.forgotten = True
-            process.handle.stop()
+    def _give(self, seat: _Seat, run: Run) -> None:
+        seat.given[run.call_id] = run
+        self._hub.call(seat.name, run)
 
-    def grace_of(self, work: Work) -> float:
-        """Return how long a work may take to end, in seconds."""
-        own = work._stop_grace_s
-        return self._surroundings.stop_grace_s if own is None else own
+    def _launch(self, seat: _Seat, program: list[str] | None) -> None:
+        work, name = seat.work, seat.name
+        seat.starts_at_s = None
+        self._hub.allow_again(name)
+        grace_s = self.grace_of(work)
+        log_file = self._surroundings.run_dir.log_file(name)
+        self._logs.follow(name, log_file)
+        attempt = work._process_status.attempt + 1
+        self._statuses.process_moved(work, WorkStage.STARTED, attempt=attempt)
+        handed_over = self._surroundings.spec_of(work, grace_s) if program is None else b""
+        spec = LaunchSpec(
+            work=name,
+            command=work_command("{fd}", name) if program is None else program,
+            environment={**work._lightgrid_environment(), **self._environment(name)},
+            log_file=log_file,
+            stop_grace_s=grace_s,
+            handed_over=handed_over,
+        )
+        try:
+            handle = self._launcher.start(
+                spec, lambda pid, code: self._hub.add_event(Exited(name, pid, code))
+            )
+        except OSError as error:
+            what = f"{name}: cannot start {spec.command[0]}: {error.strerror or error}"
+            self._fail(seat, StatusReason.NEVER_REGISTERED, what)
+            return
+        process = _Process(handle, program is None, time.monotonic())
+        seat.process = process
+        self._by_pid[handle.pid] = seat
+        if program is None:
+            self._timers.after(START_TIMEOUT_S, lambda: self._give_up_joining(seat, process))
 
-    def _fail(self, work: Work, reason: StatusReason, message: str) -> None:
+    def _environment(self, name: str) -> dict[str, str]:
+        token = self._surroundings.token_of(name)
+        return work_environment(name, self._surroundings.address, token)
+
+    def _invite(self, seat: _Seat) -> None:
+        """Say how a process joins that no one starts."""
+        self._hub.allow_again(seat.name)
+        if seat.work._connection is None:
+            seat.work._connection = self._environment(seat.name)
+            how = " ".join(f"{key}={value}" for key, value in seat.work._connection.items())
+            self._observer.said(f"{seat.name} waits for a process that dials in with: {how}")
+
+    def _give_up_joining(self, seat: _Seat, process: _Process) -> None:
+        if seat.process is process and not process.joined and not process.stopping:
+            process.handle.kill()
+
+    def _start_after(self, seat: _Seat, delay_s: float) -> None:
+        seat.starts_at_s = time.monotonic() + delay_s
+
+        def start() -> None:
+            if seat.starts_at_s is None or seat.removed:
+                return  # stopped meanwhile
+            seat.starts_at_s = None
+            if seat.waiting:
+                self._go_on(seat)
+            else:
+                self.start(seat.work)
+
+        self._timers.after(delay_s, start)
+
+    # --- ending ----------------------------------------------------------------------------
+
+    def _end_process(self, seat: _Seat) -> None:
+        if seat.is_running and seat.process is not None:
+            seat.process.stopping = True
+            self._hub.stop(seat.name, self.grace_of(seat.work))
+            seat.process.handle.stop()
+
+    def _died(self, seat: _Seat, process: _Process, code: int) -> None:
+        message = self._obituary(seat, process, code)
+        reason = StatusReason.PROCESS_DIED
+        if process.is_ours and not process.joined:
+            reason = StatusReason.NEVER_REGISTERED
+        if time.monotonic() - process.started_s > seat.work._restart.healthy_after_s:
+            seat.failure_count = 0
+        given, seat.given = list(seat.given.values()), {}
+        if (given or seat.waiting) and self._may_restart(seat, failed=True):
+            self._make_again(seat, given, message)
+            self._hub.process_gone(seat.name, None)
+            return
+        self._hub.process_gone(seat.name, CallError("ProcessDied", message))
+        self._fail(seat, reason, message)
+
+    def _may_restart(self, seat: _Seat, *, failed: bool) -> bool:
+        seat.failure_count = seat.failure_count + 1 if failed else 0
+        return seat.work._restart.allows(seat.failure_count, failed=failed)
+
+    def _make_again(self, seat: _Seat, runs: list[Run], message: str) -> None:
+        """Have calls made again, by the next process, before those that wait."""
+        given, seat.given = list(seat.given.values()), {}
+        again = []
+        for run in [*runs, *given]:
+            new = replace(run, call_id=secrets.token_hex(16), ops=(), revision=0)
+            self._statuses.call_reissued(
+                seat.work, run.call_id, new.call_id, StatusReason.RESTARTING, message
+            )
+            again.append(new)
+        seat.waiting[:0] = again
+
+    def _fail(self, seat: _Seat, reason: StatusReason, message: str) -> None:
+        seat.waiting.clear()
+        work = seat.work
         count = self._statuses.open_calls_moved(work, WorkStage.FAILED, reason, message)
         self._statuses.process_moved(work, WorkStage.FAILED, reason, message)
         # A work that died with nothing to do is no failure of the app's.
         if work.raise_exception and (count or reason is StatusReason.NEVER_REGISTERED):
             raise WorkFailedError(work.name, message)
 
-    def _give_up_joining(self, work: Work, process: _Process) -> None:
-        if self._processes.get(work) is process and not process.joined and not process.stopping:
-            process.handle.kill()
+    def _watch_timeouts(self, seat: _Seat, call_id: str) -> None:
+        work = seat.work
+        seat.changed_s = begin_s = time.monotonic()
+        if work._run_timeout_s is not None:
+            run_timeout_s = work._run_timeout_s
+            self._timers.after(
+                run_timeout_s,
+                lambda: self._time_out(
+                    seat, call_id, StatusReason.TIMEOUT, f"it ran for {run_timeout_s:g} s"
+                ),
+            )
+        if work._stall_timeout_s is not None:
+            self._watch_stall(seat, call_id, work._stall_timeout_s, begin_s)
 
-    def _obituary(self, process: _Process, code: int) -> str:
+    def _watch_stall(self, seat: _Seat, call_id: str, timeout_s: float, since_s: float) -> None:
+        def look() -> None:
+            if seat.changed_s > since_s:
+                self._watch_stall(seat, call_id, timeout_s, seat.changed_s)
+            else:
+                self._time_out(
+                    seat, call_id, StatusReason.STALLED, f"no state changed for {timeout_s:g} s"
+                )
+
+        self._timers.after(max(0.0, since_s + timeout_s - time.monotonic()), look)
+
+    def _time_out(self, seat: _Seat, call_id: str, reason: StatusReason, what: str) -> None:
+        run = seat.given.pop(call_id, None)
+        if run is None:
+            return  # it has ended
+        message = f"{seat.name} has timed out: {what}"
+        if self._may_restart(seat, failed=True):
+            self._make_again(seat, [run], message)
+        else:
+            self._statuses.call_moved(seat.work, call_id, WorkStage.FAILED, reason, message)
+            self._make_again(seat, [], "")  # what was queued behind it
+        self._end_process(seat)
+        if seat.work.raise_exception and not seat.waiting:
+            raise WorkFailedError(seat.name, message)
+
+    def _obituary(self, seat: _Seat, process: _Process, code: int) -> str:
         if code < 0:
             with_what = f"was killed by {signal.Signals(-code).name}"
         else:
             with_what = f"ended with exit code {code}"
-        before = "" if process.joined else " before it joined the flow"
-        text = f"the process of {process.name} (pid {process.handle.pid}) {with_what}{before}"
-        lines = self._logs.tail(process.name, _SHOWN_LINES)
+        before = " before it joined the flow" if process.is_ours and not process.joined else ""
+        text = f"the process of {seat.name} (pid {process.handle.pid}) {with_what}{before}"
+        lines = self._logs.tail(seat.name, _SHOWN_LINES)
         if lines:
             text += ". Its last output:\n" + "\n".join(f"    {line}" for line in lines)
         return text
+
+    def _seat(self, work: Work) -> _Seat:
+        seat = self._seats.get(work)
+        if seat is None:
+            seat = self._seats[work] = _Seat(work, work.name)
+        return seat

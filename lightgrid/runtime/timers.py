@@ -28,10 +28,7 @@ class Timers:
         """Return the seconds until the next one is due; None when there is none."""
         return max(0.0, self._heap[0][0] - self._clock()) if self._heap else None
 
-    def run_due(self) -> bool:
-        """Call what is due; return whether anything was."""
-        any_due = False
+    def run_due(self) -> None:
+        """Call what is due."""
         while self._heap and self._heap[0][0] <= self._clock():
-            any_due = True
             heapq.heappop(self._heap)[2]()
-        return any_due

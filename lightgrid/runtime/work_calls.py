@@ -58,7 +58,13 @@ def _execute(work: Work, run: Run) -> Any:
     except (WorkStopped, CallCancelled):
         raise
     except BaseException as error:
-        work.on_exception(error)
+        trace = error.__traceback__
+        try:
+            work.on_exception(error)
+        except BaseException as again:
+            if again is error:  # its way through `on_exception` says nothing
+                raise error.with_traceback(trace) from error.__cause__
+            raise
         return None
 
 

@@ -178,7 +178,6 @@ def _check_leaves(value: Value, path: Path, most_bytes: int) -> None:
     elif isinstance(value, dict):
         for key, item in value.items():
             _check_leaves(item, (*path, key), most_bytes)
-    elif isinstance(value, list | tuple):
-        if not _NUMBERS.issuperset(map(type, value)):
-            for index, item in enumerate(value):
-                _check_leaves(item, (*path, str(index)), most_bytes)
+    elif isinstance(value, list | tuple) and not _NUMBERS.issuperset(map(type, value)):
+        for index, item in enumerate(value):
+            _check_leaves(item, (*path, str(index)), most_bytes)

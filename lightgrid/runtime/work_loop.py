@@ -30,8 +30,6 @@ from lightgrid.errors import (
     ClosedError,
     FlowUnavailableError,
     LightgridError,
-    Reason,
-    RefusedError,
     UnsupportedValueError,
 )
 from lightgrid.protocol.link import PYTHON_ARGUMENTS, UPDATES
@@ -362,7 +360,8 @@ class WorkLoop:
         ends: list[CallUpdate] = []
 
         def end_after(errors: list[UnsupportedValueError]) -> list[CallUpdate]:
-            ends.append(_failed(update, errors[0]) if errors else update)
+            spoilt = errors and update.state is CallState.SUCCEEDED
+            ends.append(_failed(update, errors[0]) if spoilt else update)
             return ends
 
         self._collector.collect(end_after, everything=True)

@@ -18,10 +18,10 @@ import sys
 import threading
 import time
 import traceback
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
-from lightgrid.errors import LightgridError, Reason, RefusedError
+from lightgrid.errors import AppLoadError, LightgridError, Reason, RefusedError
 from lightgrid.runtime.app_file import load_in_work, user_trace
 from lightgrid.runtime.work_spec import (
     ADDRESS_VARIABLE,
@@ -32,6 +32,9 @@ from lightgrid.runtime.work_spec import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
     from lightgrid.component.work import Work
     from lightgrid.protocol.messages import CallUpdate, Run
     from lightgrid.runtime.work_loop import Joining
@@ -87,6 +90,8 @@ class WorkProcess:
             self._execute_calls()
         # From here on a signal interrupts nothing: it has been heard.
         self._interrupter.close()
+        if signal.SIGINT in stop_signals:
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # the second one is impatient
         self._exit()
         self._loop.leave(self._open_end, self._grace_left_s())
         refusal = self._loop.refusal
@@ -114,7 +119,7 @@ class WorkProcess:
             print(user_trace(error), end="", file=sys.stderr)
             try:
                 run = self._inbox.get(timeout=_FIRST_CALL_S)
-            except Exception:  # nobody has called it
+            except Empty:
                 run = None
             if run is not None and self._loop.begin_call(run):
                 self._loop.end_call(failed(run.call_id, error))
@@ -180,8 +185,9 @@ def main() -> int:
     address = os.environ.get(ADDRESS_VARIABLE, "")
     os.environ[WORK_VARIABLE] = spec.work
     _prepare(spec.log_level)
-    # A launched work is in a session of its own; who types Ctrl-C means the flow.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A launched work is in a session of its own; who types Ctrl-C means the flow. Not SIG_IGN,
+    # which the programs that user code starts would inherit.
+    signal.signal(signal.SIGINT, lambda _number, _frame: None)
     try:
         work = _load(spec)
     except BaseException as error:
@@ -191,6 +197,43 @@ def main() -> int:
 
     joining = Joining(address, spec.work, token, spec.seen_revision)
     return WorkProcess(work, joining, spec.stop_grace_s).run(signal.SIGTERM)
+
+
+def run_foreground(
+    app_file: str,
+    name: str,
+    address: str,
+    token: str,
+    *,
+    argv: Sequence[str] = (),
+    root_certificates: bytes | None = None,
+    stop_grace_s: float = 10.0,
+) -> int:
+    """Be a work of a running app, in this process: Ctrl-C leaves, a debugger works.
+
+    Args:
+        app_file: The app's file; its code under `if __name__ == "__main__"` does not run.
+        name: The work's name: "root.w".
+        address: "host:port" of the flow server.
+        token: Opens the work, or the app.
+        argv: What the app file finds in `sys.argv` behind its own name.
+        root_certificates: PEM, for TLS.
+        stop_grace_s: How long leaving may take, when the server does not say.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        AppLoadError: There is no such file, or no such work in it.
+        BaseException: Whatever the file's code raises. Show it with `user_trace`.
+    """
+    from lightgrid.runtime.work_loop import Joining
+
+    sys.argv[:] = [app_file, *argv]
+    sys.path.insert(0, os.path.dirname(os.path.realpath(app_file)))
+    work = _find_work(load_in_work(os.path.abspath(app_file)), app_file, name)
+    joining = Joining(address, name, token, -1, root_certificates)
+    return WorkProcess(work, joining, stop_grace_s).run(signal.SIGTERM, signal.SIGINT)
 
 
 def end_process(code: int) -> None:
@@ -211,6 +254,26 @@ def _load(spec: WorkSpec) -> Work:
     work: Work = pickle.loads(spec.pickled_work)  # made by the flow, and not sent through gRPC
     work._lightgrid_node.key = spec.work
     return work
+
+
+def _find_work(module: ModuleType, app_file: str, name: str) -> Work:
+    from lightgrid.component.component import Component
+    from lightgrid.component.work import Work
+
+    apps = {id(value): value for value in vars(module).values() if _is_app(value)}
+    roots = [app.root for app in apps.values() if isinstance(app.root, Component)]
+    if len(roots) != 1:
+        raise AppLoadError(f"{app_file}: there are {len(roots)} apps in it; one is needed")
+    works = {one.name: one for one in roots[0]._lightgrid_node.walk() if isinstance(one, Work)}
+    if name not in works:
+        known = ", ".join(sorted(works)) or "none"
+        raise AppLoadError(f"{app_file}: there is no work {name!r} in it; its works are: {known}")
+    return works[name]
+
+
+def _is_app(value: object) -> bool:
+    # Not by its class, which is made of what stands above this module.
+    return type(value).__module__.partition(".")[0] == "lightgrid" and hasattr(value, "root")
 
 
 def _prepare(log_level: str) -> None:

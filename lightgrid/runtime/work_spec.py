@@ -142,7 +142,7 @@ def dump_object(value: Any, *, by_reference: bool) -> bytes:
     if not by_reference:
         return cloudpickle.dumps(value, protocol=5)  # type: ignore[no-any-return]
 
-    class Pickler(cloudpickle.Pickler):  # type: ignore[misc] - it has no types
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         """cloudpickle always takes what is in `__main__` by value."""
 
         def reducer_override(self, value: Any) -> Any:

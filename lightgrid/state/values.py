@@ -98,6 +98,13 @@ def kind_of(value: Value) -> type:
     return object
 
 
+def type_name(value: object) -> str:
+    """Return the name of a value's type as people write it: "set", "numpy.ndarray"."""
+    kind = type(value)
+    prefix = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return f"{prefix}{kind.__qualname__}"
+
+
 def count_nodes(value: Value) -> int:
     """Count the leaves and containers of a value."""
     if isinstance(value, dict):
@@ -199,7 +206,7 @@ def _check_scalar(value: object, path: tuple[str, ...]) -> None:
         return
     raise UnsupportedValueError(
         path,
-        f"a {type(value).__module__}.{type(value).__qualname__} cannot be state. "
+        f"a value of type {type_name(value)} cannot be state. "
         "State is None, bool, int, float, str, bytes, list, tuple or dict with str keys",
     )
 

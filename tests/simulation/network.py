@@ -63,6 +63,7 @@ class Stream:
         self.client_open = True
         self.server_open = True
         self.is_cut = False
+        self.is_slow = False  # half-open: what is still in flight may come very late
         # What the server keeps with it.
         self.session = None
         self.number = 0
@@ -93,12 +94,13 @@ class Stream:
         if self.client_open and not self.is_cut:
             self.up.append(LOST)
         self.client_open = False
+        self.is_slow = True
 
     def cut(self, rng):
         """Break the connection; each side meets that in its own time."""
         if self.is_cut:
             return
-        self.is_cut = True
+        self.is_cut = self.is_slow = True
         for queue in (self.up, self.down):
             for _ in range(rng.randint(0, len(queue))):
                 queue.pop()

@@ -15,7 +15,7 @@ from lightgrid.protocol.replica import Replica
 from lightgrid.protocol.session import Lease, Session
 from lightgrid.state.delta import apply, apply_fitting, variable_of
 
-MAX_SEEDS = 400
+MAX_SEEDS = 1000
 
 offer = Intake.offer
 commands, register = WorkLink.commands, WorkLink.register

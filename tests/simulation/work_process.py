@@ -242,8 +242,10 @@ class WorkProcess:
         half_closed, self.half_closed = self.half_closed, False
         self.deltas.abandon()
         self.deltas = None
-        if message is LOST:
+        if message is LOST and self.world.rng.random() < 0.5:
             self.join_again()
+        elif message is LOST:  # the session is still there: send again what is not acknowledged
+            self.outbox.registered(self.outbox.acked_seq, snapshot_required=False)
         elif message.error is not None:
             self.on_refused(message.error)
         elif half_closed:  # the next stream is one of the same session

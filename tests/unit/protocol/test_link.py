@@ -252,3 +252,15 @@ def test_taken_and_applied_are_acknowledged_apart():
     assert link.commands(told) == [Ack(1, 0)]
     link.merge({"x": []})
     assert link.commands(told) == [Ack(1, 1)]
+
+
+def test_a_process_that_was_given_up_and_is_back_still_has_what_it_was_told():
+    link = new_link()
+    link.offer(join(link), SNAPSHOT, 0.0)
+    flow_writes(link, 1, "a")
+    link.call(Run("c"))
+    link.process_gone(CallError("Lost", "silent"))
+    stream = join(link)
+    link.offer(stream, Batch(2, [Set((), {"x": ["own"]})], snapshot=True), 0.0)
+    link.offer(stream, Batch(3, seen_revision=1), 0.0)
+    assert link.replica.published == {"x": ["a", "own"]}

@@ -1,0 +1,52 @@
+"""The state of a tree of components, out and in again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from lightgrid.errors import ComponentError
+from lightgrid.state.values import Value
+
+if TYPE_CHECKING:
+    from lightgrid.component.component import Component
+
+#: By the name of each component: its own variables and calls, nothing of those below.
+States = Mapping[str, dict[str, Value]]
+
+
+def dump_states(root: Component) -> dict[str, dict[str, Value]]:
+    """Return the state of each component of a tree, by its name."""
+    return {one.name: one.state_dict() for one in root._lightgrid_node.walk()}
+
+
+def load_states(root: Component, states: States, *, strict: bool = True) -> None:
+    """Take over what `dump_states` returned.
+
+    Each component's `load_state_dict` is called with its own state and the
+    states of those below it, parents first: a flow that makes components as it
+    runs makes them again there.
+
+    Raises:
+        ComponentError: With `strict`, a state without its component, or the
+            other way round; nothing of that component was changed.
+    """
+    name = root.name
+    own = states.get(name)
+    if own is None:
+        if strict:
+            raise ComponentError(f"there is no state for {name}; strict=False leaves it as it is")
+        own = {}
+    below = {key: state for key, state in states.items() if key.startswith(f"{name}.")}
+    root.load_state_dict(own, below, strict=strict)
+    children = list(root._lightgrid_node.ordered_children())
+    if strict:
+        known = tuple(child.name for child in children)
+        for key in below:
+            if not any(key == child or key.startswith(f"{child}.") for child in known):
+                raise ComponentError(
+                    f"there is a state for {key}, but no such component. Make it again in "
+                    f"load_state_dict of {name}, or load with strict=False"
+                )
+    for child in children:
+        load_states(child, states, strict=strict)

@@ -1,0 +1,72 @@
+"""Works that are not Python classes: any executable, and processes that come by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lightgrid.component.work import Work
+from lightgrid.state.values import Value
+
+
+class CommandWork(Work):
+    """Any executable as a work. Its keyword arguments are its variables.
+
+    Each call starts the program, with the call's arguments behind those of the
+    command; the call has succeeded when the program ends with exit code 0. The
+    environment tells it where to stream its variables, if it wants to:
+    LIGHTGRID_ADDRESS, LIGHTGRID_WORK and LIGHTGRID_TOKEN.
+
+        self.w = L.CommandWork(["node", "worker.js"], counter=0)
+
+    A program that listens for commands, and has joined when the next call is
+    made, gets that call as a command and may end it by itself.
+
+    Args:
+        command: The program and its first arguments.
+        environment: Added to what the flow's process has.
+        options: What `Work` takes, by the same names.
+        variables: Its state, with the first values.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        options: Mapping[str, Any] | None = None,
+        **variables: Value,
+    ) -> None:
+        super().__init__(**{"parallel": True, "start_with_flow": False, **(options or {})})
+        self._command = tuple(map(str, command))
+        self._environment = dict(environment or {})
+        for name, value in variables.items():
+            setattr(self, name, value)
+
+    def run(self, *args: object, **kwargs: object) -> None:
+        """Start the program, with these arguments; named ones as `--name value`."""
+        raise NotImplementedError("a CommandWork is executed by its program")
+
+    def _lightgrid_program(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
+        named = (text for name, value in kwargs.items() for text in (f"--{name}", str(value)))
+        return [*self._command, *map(str, args), *named]
+
+    def _lightgrid_environment(self) -> Mapping[str, str]:
+        return self._environment
+
+
+class ExternalWork(Work):
+    """A work that no one starts: a process dials in by itself, from anywhere.
+
+    Its keyword arguments are its variables. The flow's terminal says with which
+    address, name and token; `connection` says it to the flow's code.
+    """
+
+    def __init__(self, *, options: Mapping[str, Any] | None = None, **variables: Value) -> None:
+        super().__init__(**{"parallel": True, "launch": False, **(options or {})})
+        for name, value in variables.items():
+            setattr(self, name, value)
+
+    def run(self, *args: object, **kwargs: object) -> None:
+        """Tell the process to make a call, as soon as it is there."""
+        raise NotImplementedError("an ExternalWork is executed by the process that dials in")

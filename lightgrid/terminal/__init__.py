@@ -1,0 +1,25 @@
+"""What a person sees of a running app: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from lightgrid.runtime.observer import Observer
+from lightgrid.terminal.plain import PlainObserver
+
+__all__ = ["PlainObserver", "make_observer"]
+
+
+def make_observer(log_level: str = "WARNING") -> Observer:
+    """Return an observer that shows an app where this process writes.
+
+    Args:
+        log_level: "DEBUG" shows each delta, "INFO" every change of a status; else
+            each work's stages are told once.
+    """
+    if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        from lightgrid.terminal.live import LiveObserver  # rich costs 50 ms
+
+        return LiveObserver(log_level)
+    return PlainObserver(log_level)

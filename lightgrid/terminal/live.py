@@ -1,0 +1,209 @@
+"""An app shown on a terminal: a table of its works stays below what is printed."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Final, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lightgrid.component.status import WorkStage, WorkStatus
+from lightgrid.terminal.plain import PlainObserver
+from lightgrid.terminal.screen import Screen
+from lightgrid.terminal.text import escape_line, short_name
+
+_MIN_PAUSE_S: Final = 0.25
+_RATE_OVER_S: Final = 1.0
+_COLOURS: Final = {
+    WorkStage.NOT_STARTED: "dim",
+    WorkStage.STARTED: "cyan",
+    WorkStage.PENDING: "yellow",
+    WorkStage.RUNNING: "bold green",
+    WorkStage.SUCCEEDED: "green",
+    WorkStage.FAILED: "bold red",
+    WorkStage.STOPPED: "dim",
+}
+#: Of works' names: apart from one another, and not the green and red of the stages.
+_NAME_COLOURS: Final = ("cyan", "magenta", "blue", "yellow", "bright_cyan", "bright_magenta")
+#: Who is shown when there is no room for all.
+_ORDER: Final = (
+    WorkStage.FAILED,
+    WorkStage.RUNNING,
+    WorkStage.PENDING,
+    WorkStage.STARTED,
+    WorkStage.STOPPED,
+    WorkStage.SUCCEEDED,
+    WorkStage.NOT_STARTED,
+)
+
+
+@dataclass(slots=True)
+class _Row:
+    """One work, as the table shows it."""
+
+    name: str
+    colour: str
+    prefix: str
+    status: WorkStatus
+    call_count: int = 0
+    change_count: int = 0
+    rate: float = 0.0
+    changed_s: float = 0.0
+
+
+class LiveObserver(PlainObserver):
+    """Draws the table at most four times a second, and only when something changed.
+
+    Args:
+        log_level: See `make_observer`.
+        terminal: Where to draw; None for stdout.
+    """
+
+    def __init__(self, log_level: str = "WARNING", terminal: TextIO | None = None) -> None:
+        super().__init__(log_level)
+        stream = terminal or sys.stdout
+        # Its own width is not used: it would ask the stream that we stand in for.
+        self._console = Console(file=stream, force_terminal=True, highlight=False)
+        self._screen = Screen(stream)
+        # Now, so that loggers made while the app's file is loaded write above the table.
+        if terminal is None:
+            self._screen.open()
+        self._colours = cycle(_NAME_COLOURS)
+        self._rows: dict[str, _Row] = {}
+        self._lock = threading.Lock()
+        self._title = ""
+        self._sampled_s = 0.0
+        self._changed = threading.Event()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._draw, name="lightgrid terminal", daemon=True)
+
+    def started(self, app_name: str, address: str) -> None:
+        """Begin to draw."""
+        self._title = f"{app_name} on {address}"
+        self._sampled_s = time.monotonic()
+        self._changed.set()
+        self._thread.start()
+
+    def work_added(self, work: str) -> None:
+        """Add a row, unless its first status has."""
+        self._row(work)
+        self._changed.set()
+
+    def work_removed(self, work: str) -> None:
+        """Take its row away."""
+        with self._lock:
+            self._rows.pop(work, None)
+        self._changed.set()
+
+    def work_status(self, work: str, status: WorkStatus) -> None:
+        """Note where a work stands; each call made is a new status that is pending."""
+        row = self._row(work)
+        if status is not row.status and status.stage is WorkStage.PENDING:
+            row.call_count += 1
+        row.status = status
+        self._changed.set()
+
+    def work_changed(self, work: str, op_count: int) -> None:
+        """Count."""
+        row = self._row(work)
+        row.change_count += op_count
+        row.changed_s = time.time()
+        self._changed.set()
+
+    def printed(self, work: str, line: str) -> None:
+        """Show a work's line behind its name, above the table."""
+        self._screen.print_above(f"{self._row(work).prefix} {escape_line(line)}\n")
+
+    def ended(self) -> None:
+        """Draw for the last time, and leave it there."""
+        self._closing.set()
+        self._changed.set()
+        if self._thread.is_alive():
+            self._thread.join()
+            self._screen.show(self._render())
+        self._screen.close()
+
+    def _row(self, work: str) -> _Row:
+        row = self._rows.get(work)
+        if row is None:
+            with self._lock:
+                colour = next(self._colours)
+                with self._console.capture() as capture:
+                    self._console.print(Text(f"[{short_name(work)}]", style=colour), end="")
+                status = WorkStatus(WorkStage.NOT_STARTED)
+                row = _Row(short_name(work), colour, capture.get(), status)
+                row = self._rows.setdefault(work, row)
+        return row
+
+    def _draw(self) -> None:
+        has_rates = False
+        while True:
+            # Rates have to go down to nothing; then there is nothing to wake up for.
+            self._changed.wait(_RATE_OVER_S if has_rates else None)
+            self._changed.clear()
+            if self._closing.is_set():
+                return
+            has_rates = self._sample_rates()
+            self._screen.show(self._render())
+            if self._closing.wait(_MIN_PAUSE_S):
+                return
+
+    def _sample_rates(self) -> bool:
+        now_s = time.monotonic()
+        passed_s = now_s - self._sampled_s
+        with self._lock:
+            rows = list(self._rows.values())
+        if passed_s >= _RATE_OVER_S:
+            self._sampled_s = now_s
+            for row in rows:
+                count, row.change_count = row.change_count, 0
+                row.rate = count / passed_s
+        return any(row.rate or row.change_count for row in rows)
+
+    def _render(self) -> list[str]:
+        """Return the table's lines, as many as fit."""
+        size = shutil.get_terminal_size()
+        with self._lock:
+            rows = list(self._rows.values())
+        room = max(1, size.lines // 2 - 3)
+        shown = rows
+        if len(rows) > room:
+            first = sorted(rows, key=lambda row: _ORDER.index(row.status.stage))[:room]
+            shown = [row for row in rows if row in first]
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        for title in ("work", "stage", "calls", "changes/s", "last change"):
+            right = title in ("calls", "changes/s")
+            table.add_column(title, justify="right" if right else "left", no_wrap=True)
+        for row in shown:
+            table.add_row(*_cells(row))
+        with self._console.capture() as capture:
+            width = max(20, size.columns - 1)
+            self._console.print(Text(self._title, style="bold"), width=width, no_wrap=True, crop=True)
+            self._console.print(table, width=width, crop=True)
+            if len(shown) < len(rows):
+                self._console.print(Text(_summary(rows, shown), style="dim"), no_wrap=True, width=width)
+        return capture.get().rstrip("\n").split("\n")[: max(1, size.lines - 1)]
+
+
+def _cells(row: _Row) -> Iterable[Text]:
+    status = row.status
+    stage = str(status.stage) + (f" ({status.reason})" if status.reason else "")
+    rate = f"{row.rate:,.0f}" if row.rate else ""
+    changed = time.strftime("%H:%M:%S", time.localtime(row.changed_s)) if row.changed_s else ""
+    yield Text(row.name, style=row.colour)
+    yield Text(stage.replace("_", " "), style=_COLOURS[status.stage])
+    yield from map(Text, (str(row.call_count), rate, changed))
+
+
+def _summary(rows: Sequence[_Row], shown: Sequence[_Row]) -> str:
+    counts = {stage: sum(row.status.stage is stage for row in rows) for stage in _ORDER}
+    told = ", ".join(f"{count} {stage}" for stage, count in counts.items() if count)
+    return f"and {len(rows) - len(shown)} more; in all {told.replace('_', ' ')}"

@@ -1,0 +1,57 @@
+"""Starting works as an app does, knowing which process is whose."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+
+from lightgrid.component.work import Work
+from lightgrid.runtime.launcher import Handle, LaunchSpec, LocalLauncher
+from lightgrid.runtime.work_spec import ADDRESS_VARIABLE
+from lightgrid.testing.relay import Relay
+
+
+class TestLauncher(LocalLauncher):
+    """A `LocalLauncher` whose works can be killed and, over a relay, cut off.
+
+    Args:
+        relay: What works dial in place of the server; None for the server itself.
+    """
+
+    __test__ = False  # pytest, too, goes by names
+
+    def __init__(self, relay: Relay | None) -> None:
+        super().__init__()
+        self._relay = relay
+        self._started: dict[str, Handle] = {}
+
+    def start(self, spec: LaunchSpec, on_exit: Callable[[int, int], None]) -> Handle:
+        """See `Launcher.start`."""
+        if self._relay is not None:
+            address = self._relay.address_of(spec.work, spec.environment[ADDRESS_VARIABLE])
+            spec = replace(spec, environment={**spec.environment, ADDRESS_VARIABLE: address})
+        handle = super().start(spec, on_exit)
+        self._started[spec.work] = handle
+        return handle
+
+    def close(self) -> None:
+        """See `Launcher.close`."""
+        super().close()
+        if self._relay is not None:
+            self._relay.close()
+
+    def pid_of(self, work: Work) -> int:
+        """Return the number of the newest process of a work.
+
+        Raises:
+            LookupError: It has never been started.
+        """
+        if work.name not in self._started:
+            raise LookupError(f"{work.name} has no process; call run or start first")
+        return self._started[work.name].pid
+
+    def kill(self, work: Work) -> None:
+        """Kill a work's process, as a lack of memory would."""
+        os.kill(self.pid_of(work), signal.SIGKILL)

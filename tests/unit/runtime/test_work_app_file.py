@@ -1,0 +1,93 @@
+import sys
+
+import pytest
+
+from lightgrid.errors import AppLoadError, StateError
+from lightgrid.runtime import app_file
+
+
+@pytest.fixture(autouse=True)
+def kept(monkeypatch):
+    monkeypatch.setattr(sys, "argv", list(sys.argv))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+    monkeypatch.setitem(sys.modules, "__mp_main__", None)
+    monkeypatch.delitem(sys.modules, "__mp_main__")
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "app.py"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+SHOW = """
+import sys
+class X: pass
+told = (__name__, __file__, sys.argv, sys.path[0], sys.modules["__main__"] is not None)
+ran = False
+if __name__ == "__main__":
+    ran = True
+"""
+
+
+def test_in_the_flow_the_file_is_the_main_module(write, tmp_path, monkeypatch):
+    path = write(SHOW)
+    monkeypatch.chdir(tmp_path)
+    module = app_file.load_app_file("app.py", ["--x", "1"])
+    assert module.told == (
+        "__main__", path, ["app.py", "--x", "1"], str(tmp_path.resolve()), True
+    )  # fmt: skip
+    assert module.ran
+    assert sys.modules["__main__"] is module
+    assert not app_file.is_loaded_in_work()
+    assert app_file.find_app_file() == (path, None)
+
+
+def test_in_a_work_main_code_does_not_run_again(write):
+    path = write(SHOW)
+    module = app_file.load_in_work(path)
+    assert module.__name__ == "__mp_main__"
+    assert not module.ran
+    assert sys.modules["__main__"] is sys.modules["__mp_main__"] is module
+    assert app_file.is_loaded_in_work()
+
+
+def test_a_missing_file_is_one_clear_line(tmp_path):
+    with pytest.raises(AppLoadError, match=r"none\.py: No such file or directory"):
+        app_file.load_app_file(str(tmp_path / "none.py"))
+    with pytest.raises(AppLoadError, match="directory"):
+        app_file.load_app_file(str(tmp_path))
+
+
+def test_a_trace_begins_at_the_users_file(write):
+    path = write("def f():\n    raise KeyError(1)\ntry:\n    f()\nexcept KeyError:\n    1 / 0\n")
+    with pytest.raises(ZeroDivisionError) as caught:
+        app_file.load_app_file(path)
+    caught.value.__traceback__ = caught.value.__traceback__.tb_next  # this test's own frame
+    trace = app_file.user_trace(caught.value)
+    assert trace.count(path) == 3
+    assert "KeyError: 1" in trace
+    assert "lightgrid" not in trace
+
+
+def test_a_syntax_error_shows_the_users_line_alone(write):
+    path = write("x = (\n")
+    with pytest.raises(SyntaxError) as caught:
+        app_file.load_app_file(path)
+    caught.value.__traceback__ = caught.value.__traceback__.tb_next
+    trace = app_file.user_trace(caught.value)
+    assert trace.splitlines()[0] == f'  File "{path}", line 1'
+    assert "lightgrid" not in trace
+
+
+def test_where_we_refused_something_is_not_shown(write):
+    path = write("from lightgrid.state.paths import parse_path\nparse_path('w.[')\n")
+    with pytest.raises(StateError) as caught:
+        app_file.load_app_file(path)
+    caught.value.__traceback__ = caught.value.__traceback__.tb_next
+    assert "paths.py" not in app_file.user_trace(caught.value)

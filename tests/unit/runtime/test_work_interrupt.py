@@ -1,0 +1,130 @@
+import _thread
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from lightgrid.errors import WorkStopped
+from lightgrid.runtime.interrupt import CallCancelled, Interrupter
+
+PATIENCE_S = 20.0
+
+
+@pytest.fixture
+def interrupter():
+    numbers = (signal.SIGTERM, signal.SIGURG)
+    before = [signal.getsignal(number) for number in numbers]
+    stops = []
+    interrupter = Interrupter(lambda: stops.append(1))
+    interrupter.stops = stops
+    interrupter.install(signal.SIGTERM)
+    yield interrupter
+    interrupter.close()
+    deadline_s = time.monotonic() + PATIENCE_S
+    while interrupter._is_poking and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+def later(function, *args):
+    thread = threading.Thread(target=lambda: (time.sleep(0.02), function(*args)), daemon=True)
+    thread.start()
+
+
+def test_nothing_is_raised_outside_user_code(interrupter):
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert interrupter.is_stopping
+    assert interrupter.stops == [1]
+    deadline_s = time.monotonic() + 0.25
+    while time.monotonic() < deadline_s:
+        pass
+
+
+def test_a_stop_that_came_before_user_code_is_not_lost(interrupter):
+    interrupter.stop()
+    with pytest.raises(WorkStopped):
+        interrupter.call(pytest.fail, "user code ran")
+    assert interrupter.has_raised
+
+
+def test_stop_breaks_sleeps_locks_and_loops(interrupter):
+    lock = _thread.allocate_lock()
+    lock.acquire()
+
+    def spin():
+        while True:
+            pass
+
+    pipe, writer = os.pipe()
+    later(os.kill, os.getpid(), signal.SIGTERM)
+    for blocking in (lambda: time.sleep(1000), lock.acquire, spin, lambda: os.read(pipe, 1)):
+        with pytest.raises(WorkStopped):
+            interrupter.call(blocking)
+    os.close(pipe)
+    os.close(writer)
+
+
+def test_stop_is_raised_again_until_user_code_gives_in(interrupter):
+    told = []
+
+    def stubborn():
+        while len(told) < 3:
+            try:
+                time.sleep(1000)
+            except BaseException as error:
+                told.append(type(error))
+        return "done"
+
+    later(interrupter.stop)
+    assert interrupter.call(stubborn) == "done"
+    assert told == [WorkStopped] * 3
+    assert interrupter.has_raised
+
+
+def test_an_interrupt_ends_with_its_call(interrupter):
+    later(interrupter.interrupt, CallCancelled)
+    with pytest.raises(CallCancelled):
+        interrupter.call(time.sleep, 1000)
+    assert interrupter.is_cancelling
+    interrupter.end_call()
+    assert not interrupter.is_cancelling
+    assert interrupter.call(lambda: 5) == 5
+    assert not interrupter.has_raised
+
+
+def test_interrupts_at_any_moment_come_out_of_the_call_alone(interrupter):
+    """Calls are short, so that the signals hit their edges; our own code is never hit."""
+    is_over = threading.Event()
+
+    def poke():
+        while not is_over.is_set():
+            interrupter.interrupt(CallCancelled)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGURG)
+
+    poker = threading.Thread(target=poke, daemon=True)
+    poker.start()
+    raised = finished = 0
+    deadline_s = time.monotonic() + 1.0
+    try:
+        while time.monotonic() < deadline_s:
+            try:
+                interrupter.call(sum, range(100))
+                finished += 1
+            except CallCancelled:
+                raised += 1
+            interrupter.end_call()
+    finally:
+        is_over.set()
+        poker.join()
+        interrupter.end_call()
+    assert raised
+    assert finished
+
+
+def test_a_closed_interrupter_raises_nothing(interrupter):
+    interrupter.stop()
+    interrupter.close()
+    assert interrupter.call(lambda: 1) == 1

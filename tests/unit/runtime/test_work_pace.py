@@ -1,0 +1,62 @@
+import pytest
+
+from lightgrid.runtime.work_pace import MAX_INTERVAL_S, MIN_INTERVAL_S, Paces
+
+
+@pytest.fixture
+def paces():
+    paces = Paces()
+    paces.max_interval_s = MAX_INTERVAL_S
+    paces.note("small", is_container=True)
+    paces.note("huge", is_container=True)
+    paces.note("number", is_container=False)
+    return paces
+
+
+def looks(paces, costs, seconds, *, changed):
+    """Look whenever something is due; return how often, and what it cost, by variable."""
+    now_s, told = 0.0, {name: [0, 0.0] for name in costs}
+    while (now_s := max(now_s, paces.next_due_s())) < seconds:
+        for name in paces.due(now_s):
+            told[name][0] += 1
+            told[name][1] += costs[name]
+            paces.looked(name, costs[name], now_s, changed=changed)
+        now_s += 1e-9
+    return told
+
+
+def test_only_containers_are_due(paces):
+    assert sorted(paces.due(0.0)) == ["huge", "small"]
+    paces.note("huge", is_container=False)
+    assert paces.due(0.0) == ["small"]
+
+
+def test_a_huge_container_takes_its_share_and_does_not_slow_a_small_one(paces):
+    told = looks(paces, {"small": 10e-6, "huge": 0.1}, 100.0, changed=True)
+    assert told["huge"][1] < 0.05 * 100
+    assert told["small"][0] > 0.9 * 100 / MIN_INTERVAL_S
+
+
+def test_all_containers_together_keep_to_their_share():
+    paces = Paces()
+    costs = {f"c{n}": 0.002 for n in range(50)}
+    for name in costs:
+        paces.note(name, is_container=True)
+    told = looks(paces, costs, 100.0, changed=True)
+    warm_up = sum(costs.values())
+    assert sum(cost for _, cost in told.values()) < 0.055 * 100 + warm_up
+
+
+def test_what_does_not_change_is_looked_at_less_and_less_until_user_code_wakes(paces):
+    told = looks(paces, {"small": 10e-6, "huge": 10e-6}, 100.0, changed=False)
+    assert 100 / MAX_INTERVAL_S <= told["small"][0] < 100 / MAX_INTERVAL_S + 20
+    paces.wake()
+    assert paces.next_due_s() < 100.0
+
+
+def test_a_change_brings_the_shortest_interval_back(paces):
+    for n in range(10):
+        paces.looked("small", 10e-6, n, changed=False)
+    paces.looked("small", 10e-6, 10.0, changed=True)
+    paces.looked("huge", 10e-6, 99.0, changed=False)
+    assert paces.next_due_s() == pytest.approx(10.0 + MIN_INTERVAL_S)
