@@ -16,7 +16,9 @@
 
 from lightgrid.app import App
 from lightgrid.component import structures
+from lightgrid.component.command_work import CommandWork, ExternalWork
 from lightgrid.component.flow import Flow
+from lightgrid.component.restart import Restart
 from lightgrid.component.status import StatusReason, WorkStage, WorkStatus
 from lightgrid.component.structures import Dict, List
 from lightgrid.component.work import Work
@@ -28,6 +30,7 @@ from lightgrid.errors import (
     WorkStopped,
 )
 from lightgrid.runtime.options import RunOptions
+from lightgrid.state.deepdiff_form import Delta
 
 #: The names of the framework that lightgrid replaces.
 LightningApp = App
@@ -38,14 +41,18 @@ __version__ = "0.1.0"
 
 __all__ = [
     "App",
+    "CommandWork",
     "ComponentError",
+    "Delta",
     "Dict",
+    "ExternalWork",
     "Flow",
     "LightgridError",
     "LightningApp",
     "LightningFlow",
     "LightningWork",
     "List",
+    "Restart",
     "RunOptions",
     "StatusReason",
     "UndeclaredAttributeError",

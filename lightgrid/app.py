@@ -140,6 +140,8 @@ class App:
 
             observer = make_observer()
         outcome = self.execute(options or RunOptions(), observer)
+        if outcome.message:
+            observer.said(outcome.message, is_problem=outcome.exit_code == 1)
         if outcome.exit_code:
             sys.exit(outcome.exit_code)
 

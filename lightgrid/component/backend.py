@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -10,6 +11,19 @@ if TYPE_CHECKING:
     from lightgrid.component.node import Node
     from lightgrid.component.schedule import Schedule
     from lightgrid.component.work import Work
+
+
+class ProcessSide(Protocol):
+    """What a work needs of the runtime in its own process. For any thread of it."""
+
+    def flush(self, timeout_s: float) -> None:
+        """Wait until the flow has everything changed so far."""
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Tell what is changed inside as one batch."""
+
+    def wait_for_update(self, timeout_s: float | None) -> bool:
+        """Wait until the flow has written into the work's variables."""
 
 
 class Backend(Protocol):

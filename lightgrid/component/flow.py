@@ -11,7 +11,7 @@ from typing import Any
 
 from lightgrid.component.component import Component
 from lightgrid.component.schedule import Schedule, next_event
-from lightgrid.component.structures import Structure, as_structure, group_of
+from lightgrid.component.structures import as_structure, group_of
 from lightgrid.component.work import Work
 from lightgrid.errors import ComponentError
 

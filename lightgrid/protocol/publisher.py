@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from lightgrid.errors import MisfitError
 from lightgrid.protocol.messages import CallUpdate, Update
@@ -60,8 +60,19 @@ class Publisher:
         self._told_revision = self.outbox.seen_revision
         return True
 
-    def receive(self, update: Update, names: Sequence[str]) -> list[Op]:
+    def receive(
+        self,
+        update: Update,
+        names: Sequence[str],
+        apply_live: Callable[[Sequence[Op]], None] | None = None,
+    ) -> list[Op]:
         """Apply what the flow wrote, after closing the batch of what was made before it.
+
+        Args:
+            update: What it wrote.
+            names: The variables that may have changed before.
+            apply_live: Applies ops to `live`, or does not: what comes of it is
+                found by the next `publish` of these variables.
 
         Returns:
             The ops that were applied. One that does not fit is dropped, as the
@@ -78,17 +89,20 @@ class Publisher:
         self.publish(names)
         ops = self._changes_of_snapshot(update) if update.snapshot else update.ops
         fitting = apply_fitting(self.mirror, ops)
-        for op in fitting:
+        self.outbox.seen_revision = update.revision
+        (apply_live or self._apply_live)(fitting)
+        if update.snapshot:
+            self.outbox.need_snapshot()
+        return fitting
+
+    def _apply_live(self, ops: Sequence[Op]) -> None:
+        for op in ops:
             try:
                 apply(self.live, (op,))
             except MisfitError:
                 # User code changed this very container since it was collected. The
                 # next `publish` tells the flow what came of it.
                 continue
-        self.outbox.seen_revision = update.revision
-        if update.snapshot:
-            self.outbox.need_snapshot()
-        return fitting
 
     def _changes_of_snapshot(self, update: Update) -> list[Op]:
         (whole,) = update.ops

@@ -46,8 +46,8 @@ class Interruption:
         try:
             yield
         finally:
-            for number, handler in self._previous.items():
-                signal.signal(number, handler)
+            for handled, handler in self._previous.items():
+                signal.signal(handled, handler)
 
     @contextmanager
     def user_code(self) -> Iterator[None]:

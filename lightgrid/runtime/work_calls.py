@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lightgrid.component.work import Work
@@ -18,10 +18,23 @@ class InvalidReturnValue(TypeError):  # noqa: N818 - what a failed call shows as
     """What `run` returned cannot be state."""
 
 
-def execute_call(work: Work, run: Run, interrupter: Interrupter) -> CallUpdate:
-    """Execute a call in the main thread and return its end, whatever user code does."""
+def execute_call(
+    work: Work,
+    run: Run,
+    interrupter: Interrupter,
+    leave_child: Callable[[BaseException | None], None],
+) -> CallUpdate:
+    """Execute a call in the main thread and return its end, whatever user code does.
+
+    Args:
+        work: Has the method.
+        run: Names it.
+        interrupter: Ends it, when it is to end.
+        leave_child: Called with what came out of user code; does not return in a
+            child that user code has forked.
+    """
     try:
-        result = interrupter.call(_execute, work, run)
+        result = interrupter.call(_execute, work, run, leave_child)
     except BaseException as error:
         if isinstance(error, WorkStopped | CallCancelled) or (
             # Code that was told to end may say what it likes on its way out.
@@ -51,13 +64,16 @@ def failed(call_id: str, error: BaseException) -> CallUpdate:
     return CallUpdate(call_id, CallState.FAILED, error=told)
 
 
-def _execute(work: Work, run: Run) -> Any:
+def _execute(work: Work, run: Run, leave_child: Callable[[BaseException | None], None]) -> Any:
     try:
         args, kwargs = _arguments(run)
-        return getattr(work, run.method_name)(*args, **kwargs)
+        result = getattr(work, run.method_name)(*args, **kwargs)
+        leave_child(None)
+        return result
     except (WorkStopped, CallCancelled):
         raise
     except BaseException as error:
+        leave_child(error)
         trace = error.__traceback__
         try:
             work.on_exception(error)

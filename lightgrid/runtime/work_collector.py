@@ -11,6 +11,7 @@ from lightgrid.errors import UnsupportedValueError
 from lightgrid.protocol.messages import CallUpdate, Update
 from lightgrid.protocol.publisher import Publisher
 from lightgrid.runtime.work_pace import Paces
+from lightgrid.state.deepdiff_form import Delta
 from lightgrid.state.delta import Op, Path, Set, Splice, variable_of
 from lightgrid.state.diff import diff_variables
 from lightgrid.state.values import Value, is_container
@@ -43,6 +44,7 @@ class Collector:
         clock: Callable[[], float] = time.monotonic,
         cpu_clock: Callable[[], float] = time.thread_time,
     ) -> None:
+        self._work = work
         self._node = work._lightgrid_node
         self.publisher = Publisher(work._lightgrid_vars, self._node.names, seen_revision)
         self.outbox = self.publisher.outbox
@@ -103,16 +105,26 @@ class Collector:
                 return errors
 
     def receive(self, update: Update) -> list[UnsupportedValueError]:
-        """Apply what the flow wrote to the live variables; tell first what was made before."""
+        """Apply what the flow wrote to the live variables; tell first what was made before.
+
+        A work that is to decide for itself what becomes of such ops (the predecessor's
+        `apply_flow_delta`) is to be asked here, before `Publisher.receive`.
+        """
         names = self._node.names
         if not update.snapshot:
             ops = [op for op in update.ops if variable_of(op) in names]
             update = Update(update.revision, ops)
         written = names if update.snapshot else set(map(variable_of, update.ops))
         errors = self.collect(also=written)
-        for name in map(variable_of, self.publisher.receive(update, ())):
+        for name in set(map(variable_of, self.publisher.receive(update, (), self._apply_live))):
             self._paces.note(name, is_container=is_container(self.publisher.mirror[name]))
         return errors
+
+    def _apply_live(self, ops: Sequence[Op]) -> None:
+        if ops:
+            self._work.apply_flow_delta(Delta((), tuple(ops)))
+            for name in set(map(variable_of, ops)):
+                self._node.dirty.setdefault(name, None)  # the hook may have left it as it was
 
     def _take(self, due: Iterable[str]) -> tuple[list[str], dict[str, Any]]:
         """Return the names to look at, and all values at one moment.

@@ -20,7 +20,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, Final, TypeVar
@@ -28,6 +29,7 @@ from typing import Any, Final, TypeVar
 from lightgrid.component.work import Work
 from lightgrid.errors import (
     ClosedError,
+    ComponentError,
     FlowUnavailableError,
     LightgridError,
     UnsupportedValueError,
@@ -118,6 +120,10 @@ class WorkLoop:
         self._known: dict[str, CallUpdate | None] = {}  # by call id: the end, once there is one
         self._cancelled: set[str] = set()
         self._complaints: set[str] = set()
+        self._holds: set[object] = set()
+        self._held_back: list[Update] = []
+        self._updated = _thread.allocate_lock()  # released by an update: a binary semaphore
+        self._updated.acquire()
         self._progress: asyncio.Event
         self._closing: asyncio.Event
         self._thread = threading.Thread(target=self._run, name="lightgrid work", daemon=True)
@@ -153,6 +159,25 @@ class WorkLoop:
         """
         if os.getpid() == self._pid:
             self._ask(self._flush(timeout_s))
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Collect nothing meanwhile; what is changed goes into one batch. For any thread."""
+        if os.getpid() != self._pid:
+            yield
+            return
+        token = object()
+        try:
+            # Asked, not just said: a collection may be under way, and has to end first.
+            self._ask(self._hold(token))
+            yield
+        finally:
+            with suppress(RuntimeError):  # the loop is closed: the work has left
+                self._loop.call_soon_threadsafe(self._let_go, token)
+
+    def wait_for_update(self, timeout_s: float | None) -> bool:
+        """Wait until an update has been applied since the last time. For any thread."""
+        return self._updated.acquire(timeout=-1 if timeout_s is None else timeout_s)
 
     def leave(self, end: CallUpdate | None, within_s: float) -> None:
         """Collect everything, tell it with the end of an open call, and say goodbye.
@@ -275,7 +300,7 @@ class WorkLoop:
         """Return when there is something to collect, and room for it."""
         collector = self._collector
         while True:
-            if not (self._session.is_up and self._outbox.has_room):
+            if self._holds or not (self._session.is_up and self._outbox.has_room):
                 await self._wake.wait()
                 continue
             wait_s = collector.next_due_s() - time.monotonic()
@@ -327,8 +352,9 @@ class WorkLoop:
             self.stop_grace_s = command.grace_s
             self._interrupter.stop()
         elif isinstance(command, Update):
-            self._complain(self._collector.receive(command))
-            self._session.wake()
+            self._held_back.append(command)
+            if not self._holds:
+                self._receive_updates()
 
     def _on_run(self, run: Run) -> None:
         if run.call_id not in self._known:
@@ -339,6 +365,32 @@ class WorkLoop:
         if end is not None:  # the server does not know of it (any more)
             self._outbox.put((), [end])
             self._session.wake()
+
+    def _receive_updates(self) -> None:
+        """Apply what the flow wrote; not inside a batch, which it would cut in two."""
+        updates, self._held_back = self._held_back, []
+        for update in updates:
+            try:
+                self._complain(self._collector.receive(update))
+            except Exception as error:  # of the user's apply_flow_delta
+                self._fail(error)
+            if not update.snapshot and self._updated.locked():
+                self._updated.release()
+        self._session.wake()
+        self._wake.set()
+
+    def _fail(self, error: Exception) -> None:
+        logger.error("%s: apply_flow_delta has failed", self._joining.work, exc_info=error)
+        if self._current is not None:
+            self._interrupter.interrupt(lambda: error)
+
+    async def _hold(self, token: object) -> None:
+        self._holds.add(token)
+
+    def _let_go(self, token: object) -> None:
+        self._holds.discard(token)
+        if not self._holds:
+            self._receive_updates()
 
     async def _begin_call(self, run: Run) -> bool:
         errors = self._collector.receive(Update(run.revision, run.ops))
@@ -377,6 +429,8 @@ class WorkLoop:
         return end
 
     async def _flush(self, timeout_s: float) -> None:
+        if self._holds:
+            raise ComponentError(f"{self._joining.work}.flush() inside of batch()")
         deadline_s = time.monotonic() + timeout_s
         errors = self._collect(everything=True)
         if errors:

@@ -83,7 +83,7 @@ class WorkProcess:
         """
         self._interrupter.install(*stop_signals)
         _watch_forks(self)
-        self._work._lightgrid_join_process(self._loop.flush)
+        self._work._lightgrid_join_process(self._loop)
         self._loop.start()
         start_error = self._start()
         if start_error is None:
@@ -104,7 +104,7 @@ class WorkProcess:
         """Take no part in the protocol any more: this is a child of the work's process."""
         self._interrupter.forget_in_child()
         self._loop.forget_in_child()
-        self._work._flush = None
+        self._work._process = None
 
     def _start(self) -> BaseException | None:
         """Execute `on_start`; return why it failed, if it did."""
@@ -136,8 +136,7 @@ class WorkProcess:
                 return
             if not self._loop.begin_call(run):
                 continue
-            end = execute_call(self._work, run, self._interrupter)
-            self._leave_child(None)
+            end = execute_call(self._work, run, self._interrupter, self._leave_child)
             if self._interrupter.is_stopping and self._interrupter.has_raised:
                 self._open_end = end  # what `on_exit` changes comes before it
                 return

@@ -111,7 +111,8 @@ class WorkSession:
 
     def wake(self) -> None:
         """Say that the outbox may have something to send."""
-        self._to_send.set()
+        if self._outbox.has_unsent:
+            self._to_send.set()
 
     async def run(self, user_agent: str) -> None:
         """Stay registered until cancelled.
@@ -219,15 +220,15 @@ class WorkSession:
         self.is_up = True
         self._on_progress()
         self._to_send.set()
+        sent_at_s = time.monotonic()
         while True:
-            sent_at_s = time.monotonic()
-            await self._to_send.wait(heartbeat_interval_s)
-            has_sent = False
+            await self._to_send.wait(sent_at_s + heartbeat_interval_s - time.monotonic())
             while (batch := self._outbox.next()) is not None:
                 await stream.send(batch)
-                has_sent = True
-            if not has_sent and time.monotonic() - sent_at_s >= 0.9 * heartbeat_interval_s:
+                sent_at_s = time.monotonic()
+            if time.monotonic() - sent_at_s >= heartbeat_interval_s:
                 await stream.send_heartbeat()
+                sent_at_s = time.monotonic()
 
     async def _watch(self, registration: Registration) -> None:
         commands = self._client.watch_commands(

@@ -18,7 +18,7 @@ from rich.text import Text
 from lightgrid.component.status import WorkStage, WorkStatus
 from lightgrid.terminal.plain import PlainObserver
 from lightgrid.terminal.screen import Screen
-from lightgrid.terminal.text import escape_line, short_name
+from lightgrid.terminal.text import escape_line, is_farewell, short_name
 
 _MIN_PAUSE_S: Final = 0.25
 _RATE_OVER_S: Final = 1.0
@@ -45,7 +45,7 @@ _ORDER: Final = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Row:
     """One work, as the table shows it."""
 
@@ -108,7 +108,8 @@ class LiveObserver(PlainObserver):
         row = self._row(work)
         if status is not row.status and status.stage is WorkStage.PENDING:
             row.call_count += 1
-        row.status = status
+        if not is_farewell(row.status.stage, status):
+            row.status = status
         self._changed.set()
 
     def work_changed(self, work: str, op_count: int) -> None:
@@ -186,10 +187,14 @@ class LiveObserver(PlainObserver):
             table.add_row(*_cells(row))
         with self._console.capture() as capture:
             width = max(20, size.columns - 1)
-            self._console.print(Text(self._title, style="bold"), width=width, no_wrap=True, crop=True)
+            self._console.print(
+                Text(self._title, style="bold"), width=width, no_wrap=True, crop=True
+            )
             self._console.print(table, width=width, crop=True)
             if len(shown) < len(rows):
-                self._console.print(Text(_summary(rows, shown), style="dim"), no_wrap=True, width=width)
+                self._console.print(
+                    Text(_summary(rows, shown), style="dim"), no_wrap=True, width=width
+                )
         return capture.get().rstrip("\n").split("\n")[: max(1, size.lines - 1)]
 
 

@@ -18,7 +18,14 @@ from lightgrid.runtime.observer import Observer
 from lightgrid.state.deepdiff_form import to_deepdiff
 from lightgrid.state.delta import Op, Path
 from lightgrid.state.values import Value
-from lightgrid.terminal.text import delta_text, escape_line, escape_text, short_name, status_news
+from lightgrid.terminal.text import (
+    delta_text,
+    escape_line,
+    escape_text,
+    is_farewell,
+    short_name,
+    status_news,
+)
 
 
 class PlainObserver(Observer):
@@ -55,8 +62,8 @@ class PlainObserver(Observer):
 
     def work_status(self, work: str, status: WorkStatus) -> None:
         """Tell where a work stands, unless that was told."""
-        stage = status.stage
-        if self._last.get(work) is stage:
+        stage, last = status.stage, self._last.get(work)
+        if last is stage or (last is not None and is_farewell(last, status)):
             return
         self._last[work] = stage
         told = self._told.setdefault(work, set())

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lightgrid.component.status import WorkStage, WorkStatus
+from lightgrid.component.status import StatusReason, WorkStage, WorkStatus
 
 #: Everything that moves the cursor, colours, hides or turns text around; not the tab.
 _CONTROL: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -48,7 +48,14 @@ def status_news(work: str, status: WorkStatus) -> str:
     if verb is None:
         return ""
     reason = f" ({status.reason})" if status.reason else ""
-    return f"{short_name(work)} {verb}{reason}"
+    # The last line of a traceback is the error.
+    cause = status.message.rstrip().rpartition("\n")[2] if status.stage is WorkStage.FAILED else ""
+    return f"{short_name(work)} {verb}{reason}" + (f": {escape_line(cause)}" if cause else "")
+
+
+def is_farewell(last: WorkStage, status: WorkStatus) -> bool:
+    """Tell whether a work only leaves because all is done: then how it ended is of interest."""
+    return status.reason is StatusReason.STOP_REQUESTED and last.is_end
 
 
 def delta_text(told: Mapping[str, Any]) -> str:

@@ -13,14 +13,12 @@ from lightgrid.runtime.work_spec import ADDRESS_VARIABLE
 from lightgrid.testing.relay import Relay
 
 
-class TestLauncher(LocalLauncher):
+class WatchedLauncher(LocalLauncher):
     """A `LocalLauncher` whose works can be killed and, over a relay, cut off.
 
     Args:
         relay: What works dial in place of the server; None for the server itself.
     """
-
-    __test__ = False  # pytest, too, goes by names
 
     def __init__(self, relay: Relay | None) -> None:
         super().__init__()
@@ -35,6 +33,10 @@ class TestLauncher(LocalLauncher):
         handle = super().start(spec, on_exit)
         self._started[spec.work] = handle
         return handle
+
+    def is_left(self, pid: int) -> bool:
+        """Tell whether a process that was started has not ended."""
+        return pid in self._handles
 
     def close(self) -> None:
         """See `Launcher.close`."""

@@ -148,15 +148,18 @@ async def _hand_on(
     async def read() -> None:
         data = b" "
         while data:
-            data = await reader.read(_CHUNK_BYTES)
+            try:
+                data = await reader.read(_CHUNK_BYTES)
+            except OSError:
+                data = b""
             waiting.put_nowait((loop.time() + line.delay_s, data))
 
     reading = asyncio.ensure_future(read())
     try:
         with suppress(OSError):
-            while not reading.done() or not waiting.empty():
-                due_s, data = await _first(waiting, reading)
-                await asyncio.sleep(max(0.0, due_s - loop.time()))
+            while True:
+                due_s, data = await waiting.get()
+                await asyncio.sleep(due_s - loop.time())
                 if not data:
                     return
                 writer.write(data)
@@ -164,15 +167,3 @@ async def _hand_on(
     finally:
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
-
-
-async def _first(
-    waiting: asyncio.Queue[tuple[float, bytes]], reading: asyncio.Future[None]
-) -> tuple[float, bytes]:
-    """Return what came first; nothing when the connection is broken."""
-    getting = asyncio.ensure_future(waiting.get())
-    await asyncio.wait((getting, reading), return_when=asyncio.FIRST_COMPLETED)
-    if getting.done():
-        return getting.result()
-    getting.cancel()
-    return (0.0, b"")

@@ -44,6 +44,7 @@ class FakeClient:
         self.releases = []
         self.release_answers = []
         self.heartbeats = 0
+        self.heartbeat_s = 10.0
         self.taken = 0
         self.commands = asyncio.Queue()
 
@@ -53,7 +54,9 @@ class FakeClient:
         if isinstance(answer, Exception):
             raise answer
         needs = answer == "snapshot" or not self.sent
-        told = Registration(f"s{len(self.registered)}", 1, self.taken, needs, 10.0, 30.0)
+        told = Registration(
+            f"s{len(self.registered)}", 1, self.taken, needs, self.heartbeat_s, 30.0
+        )
         return told, Settings()
 
     def open_deltas(self, session_id, limits):
@@ -167,6 +170,19 @@ def test_an_unreachable_server_and_a_held_work_are_asked_again(world):
         ]
         await one.until(lambda: one.outbox.acked_seq == 1)
         assert len(one.client.registered) == 4
+
+    play(world, script)
+
+
+def test_heartbeats_are_sent_however_often_it_is_woken_for_nothing(world):
+    async def script(one, _):
+        one.client.heartbeat_s = 0.02
+
+        def wake_and_look():
+            one.session.wake()
+            return one.client.heartbeats > 3
+
+        await one.until(wake_and_look)
 
     play(world, script)
 

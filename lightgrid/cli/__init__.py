@@ -1,0 +1,1 @@
+"""The command: `lightgrid flow | work | ps | logs | state`."""

@@ -1,0 +1,63 @@
+"""How a command ends that cannot do what it was asked."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import click
+
+from lightgrid.errors import (
+    AppLoadError,
+    FlowUnavailableError,
+    LightgridError,
+    PathSyntaxError,
+    Reason,
+    RefusedError,
+)
+
+
+class Failure(click.ClickException):
+    """Ends the command with one message on stderr and exit code 1."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Write the message as everything else that lightgrid says."""
+        click.echo(f"lightgrid: {self.message}", file=file or sys.stderr)
+
+
+class UsageFailure(Failure):
+    """The same with exit code 2: what was asked for has no meaning."""
+
+    exit_code = 2
+
+
+@contextmanager
+def told_to_person(address: str = "") -> Iterator[None]:
+    """Turn our errors into messages and exit codes.
+
+    Args:
+        address: Of the app that is talked to.
+
+    Raises:
+        Failure: For every error of ours.
+    """
+    try:
+        yield
+    except (AppLoadError, PathSyntaxError) as error:
+        raise UsageFailure(str(error)) from None
+    except FlowUnavailableError as error:
+        where = f" at {address}" if address else ""
+        raise Failure(f"the app{where} cannot be reached: {_first_line(error)}") from None
+    except RefusedError as error:
+        hint = ""
+        if error.reason in (Reason.TOKEN_INVALID, Reason.TOKEN_MISSING, Reason.NOT_ALLOWED):
+            hint = ". Give the app's token in LIGHTGRID_TOKEN or by --token-file"
+        raise Failure(f"{error}{hint}") from None
+    except LightgridError as error:
+        raise Failure(str(error)) from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

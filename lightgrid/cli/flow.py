@@ -1,0 +1,164 @@
+"""`lightgrid flow`: run an app."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from lightgrid.cli.failure import Failure, UsageFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import ModuleType
+
+    from lightgrid.app import App
+
+_INTERRUPTED = 130
+
+
+def _read_environment(
+    _ctx: click.Context, _parameter: click.Parameter, texts: Sequence[str]
+) -> dict[str, str]:
+    environment = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not key or not equals or "\0" in text:
+            raise click.BadParameter(f"{text!r} is not KEY=VALUE")
+        environment[key] = value
+    return environment
+
+
+@click.command(
+    "flow",
+    short_help="Run an app.",
+    # What stands behind the file is the app's, options included.
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:0", help="Where to listen.")
+@click.option("--tls-cert", type=click.Path(path_type=Path), help="PEM file; with --tls-key.")
+@click.option("--tls-key", type=click.Path(path_type=Path), help="PEM file.")
+@click.option("--insecure", is_flag=True, help="Listen to other machines without TLS.")
+@click.option(
+    "--env",
+    "environment",
+    metavar="KEY=VALUE",
+    multiple=True,
+    callback=_read_environment,
+    help="Set for the app and its works, before the file is loaded. Repeatable.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+    default="warning",
+    help="debug shows every delta, info every status.",
+)
+@click.argument("file", type=click.Path())
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+def command(
+    listen: str,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    insecure: bool,
+    environment: dict[str, str],
+    log_level: str,
+    file: str,
+    args: tuple[str, ...],
+) -> None:
+    """Run the app in FILE until it ends; ARGS are for the file's own sys.argv.
+
+    Exit code: 0 after stop(), 1 after a failure, 2 when there is no app to run,
+    128 + N after signal N (130 for Ctrl-C).
+    """
+    from lightgrid.runtime.options import RunOptions
+    from lightgrid.terminal import make_observer
+
+    os.environ.update(environment)
+    # Before the file is loaded: loggers that it sets up are to write above the table.
+    observer = make_observer(log_level.upper())
+    _show_log()
+    try:
+        app = _only_app(_load(file, args), file)
+    except BaseException:
+        observer.ended()
+        raise
+    # The options are the app's run, so the exit code comes as the SystemExit of any script.
+    app.run(
+        RunOptions(listen, tls_cert, tls_key, insecure, environment, log_level.upper()), observer
+    )
+
+
+def _load(file: str, args: Sequence[str]) -> ModuleType:
+    from lightgrid.app import loading
+    from lightgrid.errors import AppLoadError
+    from lightgrid.runtime.app_file import load_app_file
+
+    with _user_errors(file), loading():
+        try:
+            return load_app_file(file, args)
+        except AppLoadError as error:
+            raise UsageFailure(str(error)) from None
+
+
+@contextlib.contextmanager
+def _user_errors(file: str) -> Iterator[None]:
+    """Show what the user's code raised as Python would; the frames are the user's alone."""
+    from lightgrid.runtime.app_file import user_trace
+
+    try:
+        yield
+    except (Failure, SystemExit):
+        raise
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    except BaseException as error:
+        if isinstance(error, SyntaxError) and error.filename == os.path.abspath(file):
+            raise UsageFailure(_syntax_message(file, error)) from None
+        click.echo(user_trace(error), err=True, nl=False)
+        sys.exit(1)
+
+
+def _syntax_message(file: str, error: SyntaxError) -> str:
+    where = f"{file}, line {error.lineno}" if error.lineno else file
+    line = (error.text or "").strip()
+    return f"{where}: {error.msg}" + (f": {line}" if line else "")
+
+
+def _only_app(module: ModuleType, file: str) -> App:
+    from lightgrid.app import App
+
+    names: dict[int, list[str]] = {}
+    for name, value in vars(module).items():
+        if isinstance(value, App):
+            names.setdefault(id(value), []).append(name)
+    if not names:
+        raise UsageFailure(
+            f"{file}: there is no app in it; make one at the top level: app = lightgrid.App(...)"
+        )
+    if len(names) > 1:
+        told = ", ".join(" = ".join(same) for same in names.values())
+        raise UsageFailure(f"{file}: there are {len(names)} apps in it, one is needed: {told}")
+    (first, *_others), *_ = names.values()
+    app: App = vars(module)[first]
+    return app
+
+
+class _ToStderr(logging.StreamHandler[TextIO]):
+    """Writes to what `sys.stderr` is now: above the table, while there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.setStream(sys.stderr)
+        super().emit(record)
+
+
+def _show_log() -> None:
+    handler = _ToStderr()
+    handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+    logger = logging.getLogger("lightgrid")
+    logger.addHandler(handler)
+    logger.propagate = False

@@ -1,0 +1,59 @@
+"""`lightgrid work`: be one work of a running app, in the foreground."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from lightgrid.cli.target import choose_target, connection_options
+
+
+@click.command(
+    "work",
+    short_help="Be one work of a running app, in the foreground.",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@connection_options
+@click.option("--token", help="Opens the work; better given in LIGHTGRID_TOKEN.")
+@click.argument("file", type=click.Path())
+@click.argument("name")
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+def command(
+    connect: str | None,
+    token_file: Path | None,
+    tls_ca: Path | None,
+    token: str | None,
+    file: str,
+    name: str,
+    args: tuple[str, ...],
+) -> None:
+    """Be the work NAME of the app in FILE, in this process, so that a debugger works.
+
+    The app runs already; Ctrl-C leaves it. ARGS are for the file's own sys.argv.
+    """
+    from lightgrid.runtime.app_file import user_trace
+    from lightgrid.runtime.work_process import end_process, run_foreground
+
+    target = choose_target(connect, token_file, tls_ca, token=token, app_file=file)
+    work = name if name == "root" or name.startswith("root.") else f"root.{name}"
+    # What user code starts, and prints of its environment, has no use for the token.
+    os.environ.pop("LIGHTGRID_TOKEN", None)
+    try:
+        code = run_foreground(
+            file,
+            work,
+            target.address,
+            target.token,
+            argv=args,
+            root_certificates=target.root_certificates,
+        )
+    except Exception as error:
+        from lightgrid.errors import LightgridError
+
+        if isinstance(error, LightgridError):
+            raise
+        click.echo(user_trace(error), err=True, nl=False)
+        code = 1
+    end_process(code)
