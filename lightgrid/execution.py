@@ -17,6 +17,7 @@ from lightgrid.runtime.app_file import find_app_file
 from lightgrid.runtime.app_loop import AppLoop
 from lightgrid.runtime.hub import Hub
 from lightgrid.runtime.interruption import Interruption
+from lightgrid.runtime.launcher import LocalLauncher
 from lightgrid.runtime.logs import LogFollower
 from lightgrid.runtime.observer import Observer
 from lightgrid.runtime.options import RunOptions
@@ -61,7 +62,7 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
         logs = LogFollower(observer.printed)
         logs.start()
         stack.callback(logs.close)
-        launcher = options.make_launcher()
+        launcher = (options.make_launcher or LocalLauncher)()
         stack.callback(launcher.close)
 
         def spec_of(work: Work, stop_grace_s: float) -> bytes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -11,6 +12,24 @@ if TYPE_CHECKING:
     from lightgrid.component.node import Node
     from lightgrid.component.schedule import Schedule
     from lightgrid.component.work import Work
+
+
+_runs_flow: ContextVar[bool] = ContextVar("runs_flow", default=False)
+
+
+@contextmanager
+def flow_code() -> Iterator[None]:
+    """Execute code of an app's flow: no work may run in its place meanwhile."""
+    token = _runs_flow.set(True)
+    try:
+        yield
+    finally:
+        _runs_flow.reset(token)
+
+
+def is_in_flow_code() -> bool:
+    """Tell whether an app's flow is what runs here."""
+    return _runs_flow.get()
 
 
 class ProcessSide(Protocol):
@@ -46,6 +65,9 @@ class Backend(Protocol):
 
     def stop(self, work: Work) -> None:
         """Ask the work to end, its calls with it."""
+
+    def forget(self, work: Work, key: str) -> None:
+        """Forget a call that has ended, so that it can be made again, and run the flow again."""
 
     def cancel(self, work: Work, call_id: str) -> None:
         """Ask one call to end."""

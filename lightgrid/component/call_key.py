@@ -11,108 +11,176 @@ import dataclasses
 import hashlib
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from enum import Enum
+from pathlib import PurePath
+from typing import Any, Final
 
 from lightgrid.errors import ComponentError
 from lightgrid.state.values import kind_of
+
+#: The key of a call without arguments.
+NO_ARGUMENTS: Final = hashlib.sha256(b"k").hexdigest()
+
+_Put = Callable[[bytes], None]
 
 
 def call_key(work: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     """Return the key of a call: 64 hex digits.
 
-    An argument that is no state value takes part by its content where that is
-    well defined: a dataclass by its type and fields, an array or a dataframe by
-    type, shape and bytes, anything else by what its `__call_key__()` returns.
+    An argument that is no state value takes part by its type and its content,
+    where that is well defined: a dataclass by its fields, an array or a
+    dataframe by shape, types and bytes, a set, a path, an enum's member, and
+    anything else by what its `__call_key__()` returns.
+
+    Args:
+        work: The work's name, for errors.
+        args: Positional arguments.
+        kwargs: Keyword arguments.
 
     Raises:
         ComponentError: An argument has no key; the error names it.
     """
     if not args and not kwargs:
-        return _NO_ARGUMENTS
+        return NO_ARGUMENTS
     parts: list[bytes] = []
-    for index, argument in enumerate(args):
-        _feed(argument, parts.append, f"{work}.run(): argument {index + 1}")
+    for index, argument in enumerate(args, 1):
+        _feed_argument(argument, parts.append, f"{work}.run(): argument {index}")
     parts.append(b"k")
     for name in sorted(kwargs):
-        _feed(name, parts.append, "")
-        _feed(kwargs[name], parts.append, f"{work}.run(): argument {name}")
+        _feed(name, parts.append)
+        _feed_argument(kwargs[name], parts.append, f"{work}.run(): argument {name}")
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
-_NO_ARGUMENTS = hashlib.sha256(b"k").hexdigest()
+class _HasNoKeyError(TypeError):
+    """Something has no content that could be told."""
 
 
-def _feed(value: Any, put: Callable[[bytes], None], where: str) -> None:
-    """Write a value so that different values never are written alike."""
+def _feed_argument(value: Any, put: _Put, where: str) -> None:
+    try:
+        _feed(value, put)
+    except _HasNoKeyError as error:
+        raise ComponentError(
+            f"{where}: a {error} has no key by which equal calls are known. Give the class a "
+            "method __call_key__() that returns a state value, make it a dataclass, or pass what "
+            "identifies it instead"
+        ) from None
+    except RecursionError:
+        raise ComponentError(f"{where} is nested too deep, or contains itself") from None
+
+
+def _feed(value: Any, put: _Put) -> None:
+    """Write a value so that different values never are written alike.
+
+    Each begins with a letter for its kind and tells where it ends.
+    """
     kind = kind_of(value)
     if value is None:
         put(b"N")
     elif kind is bool:
         put(b"T" if value else b"F")
     elif kind is int:
-        _put_sized(b"i", b"%d" % value, put)
+        _put_sized(b"i", b"%x" % value, put)
     elif kind is float:
-        put(b"f" + struct.pack("<d", value))
+        # There are many NaN, and which of them it is means nothing.
+        put(b"f" + (struct.pack("<d", value) if value == value else b"nan-nan-"))
     elif kind is str:
-        _put_sized(b"s", value.encode("utf-8", "surrogatepass"), put)
+        _put_sized(b"s", str.encode(value, "utf-8", "surrogatepass"), put)
     elif kind is bytes:
         _put_sized(b"b", bytes(value), put)
     elif kind is dict:
-        put(b"d%d:" % len(value))
-        for key, item in sorted(value.items(), key=lambda pair: _sort_key(pair[0])):
-            _feed(key, put, where)
-            _feed(item, put, where)
+        pairs = [_encoded(key) + _encoded(item) for key, item in dict.items(value)]
+        _put_all(b"d", sorted(pairs), put)
     elif kind is list or kind is tuple:
         put(b"%s%d:" % (b"l" if kind is list else b"t", len(value)))
         for item in value:
-            _feed(item, put, where)
+            _feed(item, put)
     else:
-        _feed_object(value, put, where)
+        _feed_object(value, put)
 
 
-def _feed_object(value: Any, put: Callable[[bytes], None], where: str) -> None:
+def _feed_object(value: Any, put: _Put) -> None:
+    """Write the type of an object, and what it holds."""
     kind = type(value)
-    _put_sized(b"o", f"{kind.__module__}.{kind.__qualname__}".encode(), put)
+    _put_sized(b"o", _name_of(kind).encode(), put)
     if hasattr(kind, "__call_key__"):
-        _feed(value.__call_key__(), put, where)
-    elif dataclasses.is_dataclass(value):
-        for field in dataclasses.fields(value):
-            _feed(field.name, put, where)
-            _feed(getattr(value, field.name), put, where)
-    elif kind.__module__.partition(".")[0] == "pandas" and hasattr(value, "to_numpy"):
-        _feed_frame(value, put, where)
+        _feed(value.__call_key__(), put)
+    elif dataclasses.is_dataclass(kind):
+        for field in dataclasses.fields(kind):
+            _feed(field.name, put)
+            _feed(getattr(value, field.name), put)
+    elif isinstance(value, PurePath):
+        _feed(str(value), put)
+    elif isinstance(value, Enum):
+        _feed(value.name, put)
+    elif isinstance(value, set | frozenset):
+        _put_all(b"S", sorted(map(_encoded, value)), put)
+    elif hasattr(value, "dtype") and hasattr(value, "tobytes"):
+        _feed_array(value, put)
+    elif hasattr(value, "axes") and hasattr(value, "to_numpy"):
+        _feed_frame(value, put)
     else:
-        _feed_buffer(value, put, where)
+        _feed_buffer(value, put)
 
 
-def _feed_frame(value: Any, put: Callable[[bytes], None], where: str) -> None:
-    """Write a pandas object: its labels, its types, and each column."""
-    _feed([repr(index) for index in value.axes], put, where)
-    for column in value.columns if hasattr(value, "columns") else [None]:
-        data = value if column is None else value[column]
-        _feed(str(data.dtype), put, where)
-        _feed(data.tolist(), put, where)
+def _feed_array(value: Any, put: _Put) -> None:
+    """Write an array of numpy, or one of its scalars.
+
+    A buffer would not do: there is none of dates. The bytes are those of the
+    items in order, however they lie in memory.
+    """
+    if value.dtype.hasobject:
+        raise _HasNoKeyError("numpy array of objects")
+    _feed([repr(value.dtype.descr), list(value.shape), value.tobytes()], put)
+    _feed(getattr(value, "mask", None), put)
 
 
-def _feed_buffer(value: Any, put: Callable[[bytes], None], where: str) -> None:
+def _feed_frame(value: Any, put: _Put) -> None:
+    """Write a dataframe or series of pandas: its labels, and each column with its type."""
+    index, *columns = value.axes
+    for labels in (index, *columns):
+        _feed(list(labels.names), put)
+        _feed_column(labels, put)
+    if columns:
+        for position in range(len(columns[0])):
+            _feed_column(value.iloc[:, position], put)
+    else:
+        _feed(value.name, put)
+        _feed_column(value, put)
+
+
+def _feed_column(column: Any, put: _Put) -> None:
+    _feed(str(column.dtype), put)
+    items = column.to_numpy()
+    _feed(items.tolist() if items.dtype.hasobject else items, put)
+
+
+def _feed_buffer(value: Any, put: _Put) -> None:
     try:
         view = memoryview(value)
-        if "O" in view.format or "P" in view.format:
-            raise TypeError("pointers have no content")
-        _feed([view.format, list(view.shape or ()), view.tobytes()], put, where)
-    except (TypeError, ValueError, BufferError):
-        kind = type(value)
-        raise ComponentError(
-            f"{where}: a {kind.__module__}.{kind.__qualname__} has no key by which equal calls "
-            "are known. Give the class a method __call_key__() that returns a state value, "
-            "make it a dataclass, or pass what identifies it instead"
-        ) from None
+    except TypeError:
+        raise _HasNoKeyError(_name_of(type(value))) from None
+    if "O" in view.format or "P" in view.format:
+        raise _HasNoKeyError(f"{_name_of(type(value))} of pointers")
+    _feed([view.format, list(view.shape or ()), view.tobytes()], put)
 
 
-def _put_sized(tag: bytes, content: bytes, put: Callable[[bytes], None]) -> None:
+def _encoded(value: Any) -> bytes:
+    parts: list[bytes] = []
+    _feed(value, parts.append)
+    return b"".join(parts)
+
+
+def _put_all(tag: bytes, encoded: Sequence[bytes], put: _Put) -> None:
+    put(b"%s%d:" % (tag, len(encoded)))
+    for one in encoded:
+        put(one)
+
+
+def _put_sized(tag: bytes, content: bytes, put: _Put) -> None:
     put(b"%s%d:" % (tag, len(content)))
     put(content)
 
 
-def _sort_key(key: object) -> tuple[str, str]:
-    return type(key).__name__, str(key)
+def _name_of(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"

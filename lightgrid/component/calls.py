@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
-from lightgrid.component.status import StatusReason, WorkStage, WorkStatus
+from lightgrid.component.status import WorkStage, WorkStatus
 from lightgrid.state.values import Value
 
 #: Ended calls that are remembered per work. A call forgotten is made again when
@@ -117,15 +117,15 @@ class CallTable:
         return self._forget_oldest()
 
     def advance(self, call_id: str, status: WorkStatus) -> CallRecord | None:
-        """Note where a call stands; None when it is not known (any more) or has ended."""
+        """Note where a call stands; None when it is not known (any more), or that is no news."""
         record = self._by_id.get(call_id)
-        if record is None or record.status.stage.is_end:
+        if record is None or record.status.stage.is_end or record.status.says_same(status):
             return None
         record.statuses.append(status)
         if status.stage is WorkStage.SUCCEEDED:
             self.success_count += 1
             self.timeout_count = 0
-        elif status.reason is StatusReason.TIMEOUT:
+        elif status.stage.is_end and status.reason.is_timeout:
             self.timeout_count += 1
         return record
 
@@ -152,17 +152,21 @@ class CallTable:
         return [record for record in self.records.values() if not record.status.stage.is_end]
 
     def load(self, value: dict[str, Value]) -> None:
-        """Take over what a state tree remembers.
+        """Take over what a state tree remembers, in place of what is here.
 
         Calls that had ended are known as ended. One that had not is forgotten:
         what executed it is gone, so it is made again when it is asked for.
         """
+        self.records.clear()
+        self._by_id.clear()
+        self.success_count = self.timeout_count = 0
         for key, kept in value.items():
             record = CallRecord(
                 key, kept["call_id"], [WorkStatus.from_value(one) for one in kept["statuses"]]
             )
             if record.status.stage.is_end:
                 self.records[key] = self._by_id[record.call_id] = record
+                self.success_count += record.status.stage is WorkStage.SUCCEEDED
 
     def to_value(self) -> dict[str, Value]:
         """Return the table as it stands in the state tree."""

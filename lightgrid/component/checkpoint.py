@@ -39,7 +39,7 @@ def load_states(root: Component, states: States, *, strict: bool = True) -> None
         own = {}
     below = {key: state for key, state in states.items() if key.startswith(f"{name}.")}
     root.load_state_dict(own, below, strict=strict)
-    children = list(root._lightgrid_node.ordered_children())
+    children = list(root._lightgrid_children())
     if strict:
         known = tuple(child.name for child in children)
         for key in below:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABCMeta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from lightgrid.component.node import Node
 from lightgrid.errors import ComponentError, UndeclaredAttributeError, UnsupportedValueError
 from lightgrid.state.values import SCALAR_TYPES, Value, check_value, copy_value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 class ComponentType(ABCMeta):
@@ -26,7 +26,7 @@ class ComponentType(ABCMeta):
         component = super().__call__(*args, **kwargs)
         component._lightgrid_node.initializing = False
         if not component._lightgrid_initialized:
-            raise ComponentError(f"{cls.__name__}: Did you forget to call super().__init__()?")
+            raise _forgotten_init(cls)
         return component
 
 
@@ -54,9 +54,6 @@ class Component(metaclass=ComponentType):
     _lightgrid_node: Node
     _lightgrid_vars: dict[str, Value]
 
-    #: Public attributes that belong to the framework and never are state.
-    _lightgrid_reserved: ClassVar[frozenset[str]] = frozenset()
-
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Any:
         """Make the component's node, before any `__init__` can assign."""
         component = super().__new__(cls)
@@ -68,7 +65,6 @@ class Component(metaclass=ComponentType):
 
     def _lightgrid_prepare(self) -> None:
         node = Node(self)
-        node.initializing = True
         put = object.__setattr__
         put(self, "_lightgrid_node", node)
         put(self, "_lightgrid_vars", self.__dict__)
@@ -80,10 +76,10 @@ class Component(metaclass=ComponentType):
         # The fast path: a scalar of the type that was assigned here since the last
         # collection. Between the look into `dirty` and the store there is no call and no
         # jump back, and only there does the interpreter switch threads: the collector
-        # cannot take the mark in between and miss the value.
-        kind = type(value)
+        # cannot take the mark in between and miss the value. So `type` is called first.
+        # Of a pinned type, an int beyond 64 bits is found when it is collected, not here.
         try:
-            if self._lightgrid_dirty[name] is kind:
+            if type(value) is self._lightgrid_dirty[name]:
                 self._lightgrid_vars[name] = value
                 return
         except KeyError:
@@ -95,13 +91,15 @@ class Component(metaclass=ComponentType):
         node = self._lightgrid_node
         if name in node.names:
             raise ComponentError(
-                f"{node.name}: {name} is state and cannot be deleted; set it to None"
+                f"{node.label}: {name} is state and cannot be deleted; set it to None"
             )
-        if any(name in group for group in node.children.values()):
+        if node.child(name) is not None:
             raise ComponentError(
-                f"{node.name}: the component {name} cannot be deleted like this; "
+                f"{node.label}: the component {name} cannot be deleted like this; "
                 "a work has .delete(), members of a List or Dict can be removed"
             )
+        if _is_of_framework(type(self), name):
+            raise AttributeError(f"{node.label}: {name} belongs to lightgrid, it cannot be deleted")
         object.__delattr__(self, name)
 
     # --- what users read ---------------------------------------------------------
@@ -146,13 +144,13 @@ class Component(metaclass=ComponentType):
         node = self._lightgrid_node
         for name in state.get("vars", {}):
             if name not in node.names:
-                raise UndeclaredAttributeError(node.name, name)
+                raise UndeclaredAttributeError(node.label, name)
         for name, value in state.get("vars", {}).items():
             setattr(self, name, copy_value(value))
         for group, members in node.children.items():
             for key, below in state.get(group, {}).items():
                 if key not in members:
-                    raise ComponentError(f"{node.name} has no component {key!r}")
+                    raise ComponentError(f"{node.label} has no component {key!r}")
                 members[key].set_state(below)
 
     def state_dict(self) -> dict[str, Value]:
@@ -203,7 +201,12 @@ class Component(metaclass=ComponentType):
         attributes = {
             name: value for name, value in self.__dict__.items() if name not in node.names
         }
-        return {"attributes": attributes, "variables": node.variables(), "name": node.name}
+        return {
+            "attributes": attributes,
+            "variables": node.variables(),
+            "children": node.children,
+            "name": node.name,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over what another process had."""
@@ -215,6 +218,9 @@ class Component(metaclass=ComponentType):
         for name, value in state["variables"].items():
             node.names[name] = None
             node.store(name, value)
+        for group, members in state["children"].items():
+            for key, child in members.items():
+                node.adopt(group, key, child)
 
     # --- for the framework -----------------------------------------------------------
 
@@ -230,37 +236,67 @@ class Component(metaclass=ComponentType):
     def _lightgrid_load_own_state(self, state: Mapping[str, Value]) -> None:
         """Take over what `_lightgrid_own_state` returned."""
 
+    def _lightgrid_children(self) -> Iterable[Component]:
+        """Return the components right below, in order: works, flows, structures, each by name."""
+        groups = self._lightgrid_node.children
+        for group in ("works", "flows", "structures"):
+            for _, child in sorted(groups[group].items()):
+                yield child
+
     def _lightgrid_assign(self, name: str, value: Any) -> None:
         """Assign what the fast path cannot: a new name, another type, a container, a child."""
-        if name[0] == "_" or name in self._lightgrid_reserved:
+        if name.startswith("_") or _is_data_descriptor(type(self), name):
             object.__setattr__(self, name, value)
-            return
-        if hasattr(getattr(type(self), name, None), "__set__"):
-            object.__setattr__(self, name, value)  # a property, or another data descriptor
-            return
+        else:
+            self._lightgrid_assign_public(name, value)
+
+    def _lightgrid_assign_public(self, name: str, value: Any) -> None:
+        """Assign state."""
         node = self._lightgrid_node
-        self._lightgrid_check_child(name, value)
         if name not in node.names:
+            self._lightgrid_check_new(name)
             if not node.initializing:
-                raise UndeclaredAttributeError(node.name, name)
-            if not self._lightgrid_initialized:
-                raise ComponentError(
-                    f"{type(self).__name__}: Did you forget to call super().__init__()? It has to "
-                    f"come before self.{name} is set"
-                )
+                raise UndeclaredAttributeError(node.label, name)
         try:
             check_value(value, (name,))
         except UnsupportedValueError as error:
-            raise error.inside(node.name) from None
+            raise node.explain_value(error, value) from None
         kind = type(value)
         node.names[name] = None
         node.store(name, value)
         node.mark(name, kind if kind in SCALAR_TYPES else None)
 
-    def _lightgrid_check_child(self, name: str, value: Any) -> None:
-        """Refuse what would make a component of something else."""
-        if isinstance(value, Component):
-            raise ComponentError(f"{self.name}.{name}: a work cannot contain components")
+    def _lightgrid_check_new(self, name: str) -> None:
+        """Refuse a name that the framework uses, and any before the framework is set up."""
+        if not self._lightgrid_initialized:
+            raise _forgotten_init(type(self), f"It has to come before self.{name} is set")
+        if _is_of_framework(type(self), name):
+            raise ComponentError(
+                f"{self._lightgrid_node.label}: {name} is what lightgrid calls something of its "
+                "own; take another name"
+            )
+
+    def _lightgrid_advice(self, name: str, found: object) -> str:
+        """Return what to do about a component found in the value of a variable."""
+        return f"a {type(found).__name__} is a component; only flows can have components"
+
+
+def _forgotten_init(cls: type, more: str = "") -> ComponentError:
+    text = f"{cls.__name__}: Did you forget to call super().__init__()? {more}"
+    return ComponentError(text.rstrip())
+
+
+def _is_data_descriptor(cls: type, name: str) -> bool:
+    """Tell whether a class handles the assignment of a name: by a property, for example."""
+    return any(hasattr(vars(base)[name], "__set__") for base in cls.__mro__ if name in vars(base))
+
+
+def _is_of_framework(cls: type, name: str) -> bool:
+    return any(
+        name in vars(base)
+        for base in cls.__mro__
+        if base.__module__.startswith("lightgrid.component.")
+    )
 
 
 def note_reads() -> None:
@@ -272,12 +308,12 @@ def note_reads() -> None:
     """
 
     def __getattr__(self: Component, name: str) -> Any:  # noqa: N807 - it becomes the method
-        if not name.startswith("_lightgrid_"):
+        if not name.startswith("_"):
             node = self._lightgrid_node
             if node.held is not None and name in node.held:
                 return node.touch(name)
-        raise AttributeError(
-            f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
-        )
+        # Once more, for the error: that there is no such attribute, or the one that a
+        # property raised.
+        return object.__getattribute__(self, name)
 
     Component.__getattr__ = __getattr__  # type: ignore[attr-defined]

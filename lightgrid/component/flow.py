@@ -115,11 +115,7 @@ class Flow(Component):
 
     def named_works(self, *, recurse: bool = True) -> list[tuple[str, Work]]:
         """The same, with their names."""
-        components = (
-            self._lightgrid_node.walk()
-            if recurse
-            else self._lightgrid_node.children["works"].values()
-        )
+        components = self._lightgrid_node.walk() if recurse else self._lightgrid_children()
         return [(one.name, one) for one in components if isinstance(one, Work)]
 
     @property
@@ -128,39 +124,37 @@ class Flow(Component):
         own = self._lightgrid_node.children["flows"].values()
         return all(flow.ready for flow in own if isinstance(flow, Flow))
 
-    def _lightgrid_assign(self, name: str, value: Any) -> None:
-        value = value if name[0] == "_" else as_structure(value)
+    def _lightgrid_assign_public(self, name: str, value: Any) -> None:
         node = self._lightgrid_node
-        bound = next((group[name] for group in node.children.values() if name in group), None)
-        if bound is value and bound is not None:
-            return
+        bound = node.child(name)
         if bound is not None:
-            raise ComponentError(
-                f"{node.name}.{name} is a component and can't be changed once defined. Put "
-                "components that come and go into a List or Dict"
-            )
-        if name[0] != "_" and isinstance(value, Component):
-            self._lightgrid_attach(name, value)
+            if bound is not value:
+                raise ComponentError(
+                    f"{node.label}.{name} is a component and can't be changed once defined. Put "
+                    "components that come and go into a List or Dict"
+                )
             return
-        super()._lightgrid_assign(name, value)
+        value = as_structure(value)
+        if isinstance(value, Component):
+            self._lightgrid_attach(name, value)
+        else:
+            super()._lightgrid_assign_public(name, value)
 
     def _lightgrid_attach(self, name: str, child: Component) -> None:
+        """Take a component in, at any time; a variable of this name gives way to it."""
         node = self._lightgrid_node
-        if child._lightgrid_node.parent is not None:
-            raise ComponentError(
-                f"{node.name}.{name}: the component already is {child.name}; one place is enough"
-            )
-        if not self._lightgrid_initialized:
-            raise ComponentError(
-                f"{type(self).__name__}: Did you forget to call super().__init__()?"
-            )
+        self._lightgrid_check_new(name)
+        node.check_is_free(name, child)
         if name in node.names:
             node.forget(name)
         self.__dict__[name] = child
         node.adopt(group_of(child), name, child)
 
-    def _lightgrid_check_child(self, name: str, value: Any) -> None:
-        """Nothing to refuse: a flow's components were attached before."""
+    def _lightgrid_advice(self, name: str, found: object) -> str:
+        return (
+            f"a {type(found).__name__} is a component, which a plain list or dict cannot hold: "
+            f"set self.{name} = L.structures.List() in __init__, or L.structures.Dict()"
+        )
 
     def _lightgrid_own_state(self) -> dict[str, Any]:
         if not self._schedules:

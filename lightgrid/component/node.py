@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from lightgrid.errors import ComponentError, UnsupportedValueError
 from lightgrid.state.delta import Op, Path, Set, apply
 from lightgrid.state.values import SCALAR_TYPES, Value, copy_value, is_container
 
@@ -33,6 +34,10 @@ class Node:
             of a scalar, which lets the same type be assigned again without a look.
         children: The components below it, by group and key.
         backend: What runs the app; None for components that stand alone.
+        held: Containers by name, in the flow's process; None in others.
+        initializing: Whether `__init__` is running: new names may still appear.
+        notify: Called when there may be something to collect.
+        touched: Names of held containers that code may change without assigning them.
     """
 
     __slots__ = (
@@ -64,7 +69,7 @@ class Node:
         }  # fmt: skip
         self.backend: Backend | None = None
         self.notify: Callable[[], None] | None = None
-        self.initializing = 0
+        self.initializing = True
 
     # --- the tree ------------------------------------------------------------
 
@@ -74,6 +79,13 @@ class Node:
         if self.parent is None:
             return self.key
         return f"{self.parent._lightgrid_node.name}.{self.key}"
+
+    @property
+    def label(self) -> str:
+        """What errors call the component: its name, or its class while it is in no tree."""
+        if self.parent is None and self.key == "root":
+            return type(self.component).__name__
+        return self.name
 
     @property
     def place(self) -> Path:
@@ -88,25 +100,38 @@ class Node:
         return (*self.place, "vars")
 
     def walk(self) -> Iterator[Component]:
-        """Yield the component and all below it, parents first, in order of name."""
+        """Yield the component and all below it: parents first, each one's children in order."""
         yield self.component
-        for child in self.ordered_children():
+        for child in self.component._lightgrid_children():
             yield from child._lightgrid_node.walk()
 
-    def ordered_children(self) -> Iterator[Component]:
-        """Yield own works by name, then flows by name, then structures."""
-        for group in ("works", "flows", "structures"):
-            members = self.children[group]
-            for key in sorted(members) if self.is_sorted else members:
-                yield members[key]
+    def child(self, key: str) -> Component | None:
+        """Return the component below this one that has a name, if any."""
+        return next((group[key] for group in self.children.values() if key in group), None)
 
-    @property
-    def is_sorted(self) -> bool:
-        """Whether members come in order of name; those of a structure keep their own order."""
-        return self.group != "structures"
+    def check_is_free(self, key: str, child: Component) -> None:
+        """Refuse to have a component below this one that is somewhere already.
+
+        Raises:
+            ComponentError: It has a parent, or this component is it or below it.
+        """
+        if child._lightgrid_node.parent is not None:
+            raise ComponentError(
+                f"{self.label}.{key}: the component already is {child.name}; one place is enough"
+            )
+        above: Component | None = self.component
+        while above is not None:
+            if above is child:
+                raise ComponentError(f"{self.label}.{key}: a component cannot be inside itself")
+            above = above._lightgrid_node.parent
 
     def adopt(self, group: str, key: str, child: Component) -> None:
-        """Put a component below this one."""
+        """Put a component below this one.
+
+        Raises:
+            ComponentError: See `check_is_free`.
+        """
+        self.check_is_free(key, child)
         node = child._lightgrid_node
         node.parent, node.group, node.key = self.component, group, key
         self.children[group][key] = child
@@ -119,7 +144,7 @@ class Node:
         if self.backend is not None:
             self.backend.detached(child)
         del self.children[node.group][node.key]
-        node.parent, node.key = None, "root"
+        node.parent, node.group, node.key = None, "flows", "root"
 
     # --- state ----------------------------------------------------------------
 
@@ -180,14 +205,40 @@ class Node:
 
         Names are taken before their values are read: one that is assigned
         meanwhile is then marked again, and none is missed.
+
+        A held container that someone else refers to as well can be changed
+        without being read or assigned again, so it stays one to be looked at.
         """
         names = set()
         while self.dirty:
             names.add(self.dirty.popitem()[0])
-        if self.touched:
+        if self.held is not None:
             names |= self.touched
-            self.touched = {name for name in self.touched if self._is_aliased(name)}
+            held = self.held
+            self.touched = {name for name in names if name in held and _is_shared(held, name)}
+            if self.touched:
+                self.tell()
         return sorted(names)
+
+    def explain(self, error: UnsupportedValueError) -> UnsupportedValueError:
+        """Return an error about a value of this component as one that says what to do.
+
+        Args:
+            error: Its path begins with the name of a variable of this component.
+        """
+        return self.explain_value(error, self.read(error.path[0]))
+
+    def explain_value(self, error: UnsupportedValueError, value: object) -> UnsupportedValueError:
+        """Return the same about a value that is not assigned yet."""
+        for segment in error.path[1:]:
+            if isinstance(value, dict):
+                value = value.get(segment)
+            elif isinstance(value, list | tuple) and segment.isdigit():
+                value = value[int(segment)] if int(segment) < len(value) else None
+        if hasattr(type(value), "_lightgrid_node"):
+            advice = self.component._lightgrid_advice(error.path[0], value)
+            error = UnsupportedValueError(error.path, advice)
+        return error.inside(self.label)
 
     def receive(self, ops: list[Op]) -> None:
         """Apply changes that a work made to its own variables, in the flow's process."""
@@ -201,35 +252,29 @@ class Node:
                     if self.held and name in self.held:
                         del self.held[name]
                 else:
-                    self.store(op.path[0], copy_value(value))
+                    name = op.path[0]
+                    self.store(name, copy_value(value))
+                    if name in self.dirty:  # its type may be assigned without a look no more
+                        self.dirty[name] = None
             else:
                 apply(self.held if self.held is not None else variables, (op,))
 
-    def _is_aliased(self, name: str) -> bool:
-        """Whether someone but us still refers to a container or to one inside it.
 
-        Such code can change it without reading it from the component again, so
-        the container stays one to be looked at after each run.
-        """
-        assert self.held is not None
-        container = self.held.get(name)
-        return container is not None and _has_other_owner(container, _OWN_REFERENCES)
+def _is_shared(holder: Any, key: Any) -> bool:
+    """Tell whether anything but `holder` refers to the container at `key`, or to one inside.
 
-
-#: What `sys.getrefcount` counts for a container that only `held` refers to: `held`,
-#: the variables of the two functions below, and the argument itself.
-_OWN_REFERENCES = 4
-#: The same for a container inside another: its parent, the loop's and the function's
-#: variable, and the argument.
-_INNER_REFERENCES = 4
-
-
-def _has_other_owner(container: Any, own: int) -> bool:
-    if sys.getrefcount(container) > own:
+    No variable may refer to the container when its references are counted: how
+    many of these count is another matter in each version of Python.
+    """
+    shared = sys.getrefcount(holder[key]) > 2  # `holder`, and the argument itself
+    container = holder[key]
+    items = container.values() if isinstance(container, dict) else container
+    is_flat = SCALAR_TYPES.issuperset(map(type, items))
+    # Nothing can change in a flat tuple; the empty one and those that are written in code
+    # have other owners as a matter of course.
+    if shared and not (is_flat and isinstance(container, tuple)):
         return True
-    if not isinstance(container, dict | list | tuple):
-        return False
-    for item in container.values() if isinstance(container, dict) else container:
-        if isinstance(item, dict | list | tuple) and _has_other_owner(item, _INNER_REFERENCES):
-            return True
-    return False
+    keys = container if isinstance(container, dict) else range(len(container))
+    return not is_flat and any(
+        is_container(container[inner]) and _is_shared(container, inner) for inner in keys
+    )

@@ -46,6 +46,11 @@ class StatusReason(StrEnum):
     STOP_REQUESTED = "stop_requested"
     DELETED = "deleted"
 
+    @property
+    def is_timeout(self) -> bool:
+        """Whether something took too long."""
+        return self in (StatusReason.TIMEOUT, StatusReason.STALLED)
+
 
 @dataclass(frozen=True, slots=True)
 class WorkStatus:
@@ -66,6 +71,14 @@ class WorkStatus:
     time_s: float = 0.0
     result: Value = None
     attempt: int = 0
+
+    def says_same(self, other: WorkStatus) -> bool:
+        """Tell whether another entry is no news after this one."""
+        return (self.stage, self.reason, self.message) == (
+            other.stage,
+            other.reason,
+            other.message,
+        )
 
     def to_value(self) -> dict[str, Value]:
         """Return the status as it stands in the state tree."""

@@ -7,7 +7,7 @@ happens to their neighbours later.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping, MutableSequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, MutableSequence
 from typing import Any, overload
 
 from lightgrid.component.component import Component
@@ -18,27 +18,22 @@ from lightgrid.errors import ComponentError
 class Structure(Component):
     """What `List` and `Dict` share."""
 
-    def _lightgrid_admit(self, key: str, member: Any) -> Component:
-        """Take a component in under a key."""
+    def _lightgrid_checked(self, key: str, member: Any) -> Component:
+        """Return a component that can come in under a key, whatever is there now."""
+        where = f"{self._lightgrid_node.label}[{key!r}]"
         member = as_structure(member)
-        node = self._lightgrid_node
         if not isinstance(member, Component):
             raise ComponentError(
-                f"{node.name}[{key!r}]: a {type(member).__name__} is no component; "
+                f"{where}: a {type(member).__name__} is no component; "
                 "structures hold flows, works and structures"
             )
-        if member._lightgrid_node.parent is not None:
-            raise ComponentError(f"{node.name}[{key!r}]: the component already is {member.name}")
         if not key or "." in key:
-            raise ComponentError(f"{node.name}: a key must be a str without a dot, not {key!r}")
-        node.adopt(group_of(member), key, member)
+            raise ComponentError(f"{where}: a key must be a str without a dot, not {key!r}")
+        self._lightgrid_node.check_is_free(key, member)
         return member
 
-    def _lightgrid_release(self, member: Component) -> None:
-        """Let a component go: what runs in it is stopped, its node leaves the tree."""
-        self._lightgrid_node.give_up(member)
-
     def _lightgrid_drop(self, child: Component) -> None:
+        """Let a component go: what runs in it is stopped, its node leaves the tree."""
         raise NotImplementedError
 
     @property
@@ -69,17 +64,16 @@ class List(Structure, MutableSequence[Any]):
         if isinstance(index, slice):
             raise ComponentError(f"{self.name}: assign members one by one")
         position = range(len(self._members))[index]
-        if self._members[position] is member:
-            return
-        self._lightgrid_release(self._members.pop(position))
-        self.insert(position, member)
+        old = self._members[position]
+        if old is not member:
+            self.insert(position, member)
+            self._lightgrid_drop(old)
 
     def __delitem__(self, index: int | slice) -> None:
         """Remove members: what runs in them is stopped, the others keep their names."""
         leaving = self._members[index] if isinstance(index, slice) else [self._members[index]]
-        del self._members[index]
         for member in leaving:
-            self._lightgrid_release(member)
+            self._lightgrid_drop(member)
 
     def __len__(self) -> int:
         """Return how many members there are."""
@@ -87,12 +81,26 @@ class List(Structure, MutableSequence[Any]):
 
     def insert(self, index: int, member: Any) -> None:
         """Take a component in before a position; its name is the next number."""
-        component = self._lightgrid_admit(str(self._next_key), member)
+        key = str(self._next_key)
+        component = self._lightgrid_checked(key, member)
         self._next_key += 1
         self._members.insert(index, component)
+        self._lightgrid_node.adopt(group_of(component), key, component)
+
+    def reverse(self) -> None:
+        """Turn the order around. The members keep their names."""
+        self._members.reverse()
+
+    def sort(self, *, key: Callable[[Any], Any], reverse: bool = False) -> None:
+        """Bring the members into an order. They keep their names."""
+        self._members.sort(key=key, reverse=reverse)
+
+    def _lightgrid_children(self) -> Iterable[Component]:
+        return tuple(self._members)
 
     def _lightgrid_drop(self, child: Component) -> None:
-        self.remove(child)
+        self._members.remove(child)
+        self._lightgrid_node.give_up(child)
 
     def __eq__(self, other: object) -> bool:
         """Tell whether it is the same structure."""
@@ -117,15 +125,18 @@ class Dict(Structure, MutableMapping[str, Any]):
         """Take a component in under a key; one that was there leaves."""
         if not isinstance(key, str):
             raise ComponentError(f"{self.name}: a key should be a str, not {key!r}")
-        if self._members.get(key) is member:
+        old = self._members.get(key)
+        if old is member and old is not None:
             return
-        if key in self._members:
-            del self[key]
-        self._members[key] = self._lightgrid_admit(key, member)
+        component = self._lightgrid_checked(key, member)
+        if old is not None:
+            self._lightgrid_drop(old)
+        self._members[key] = component
+        self._lightgrid_node.adopt(group_of(component), key, component)
 
     def __delitem__(self, key: str) -> None:
         """Remove a member: what runs in it is stopped."""
-        self._lightgrid_release(self._members.pop(key))
+        self._lightgrid_drop(self._members[key])
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the keys, in the order they came in."""
@@ -135,8 +146,12 @@ class Dict(Structure, MutableMapping[str, Any]):
         """Return how many members there are."""
         return len(self._members)
 
+    def _lightgrid_children(self) -> Iterable[Component]:
+        return tuple(self._members.values())
+
     def _lightgrid_drop(self, child: Component) -> None:
-        del self[child._lightgrid_node.key]
+        del self._members[child._lightgrid_node.key]
+        self._lightgrid_node.give_up(child)
 
     def __eq__(self, other: object) -> bool:
         """Tell whether it is the same structure."""

@@ -6,10 +6,10 @@ import functools
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Final
 
-from lightgrid.component.backend import ProcessSide
-from lightgrid.component.call_key import call_key
+from lightgrid.component.backend import ProcessSide, is_in_flow_code
+from lightgrid.component.call_key import NO_ARGUMENTS, call_key
 from lightgrid.component.calls import CallPending, CallTable
 from lightgrid.component.component import Component
 from lightgrid.component.restart import Restart, RestartWhen
@@ -18,6 +18,10 @@ from lightgrid.errors import ComponentError, MisfitError
 from lightgrid.state.deepdiff_form import Delta
 from lightgrid.state.delta import apply
 from lightgrid.state.values import Value
+
+_WHERE_TO_PUT: Final = (
+    "Set it as an attribute of a flow, or put it into a structures.List or Dict of one"
+)
 
 
 class Work(Component):
@@ -48,8 +52,6 @@ class Work(Component):
         host: Address of a server that the work runs, if it runs one.
         port: Its port; None to have a free one chosen when `port` is first read.
     """
-
-    _lightgrid_reserved = frozenset({"run"})
 
     def __init__(
         self,
@@ -176,7 +178,7 @@ class Work(Component):
     @property
     def has_timeout(self) -> bool:
         """Whether the newest call has failed because it took too long."""
-        return self.has_failed and self.status.reason in ("timeout", "stalled")
+        return self.has_failed and self.status.reason.is_timeout
 
     @property
     def is_running(self) -> bool:
@@ -211,11 +213,26 @@ class Work(Component):
         """
         self._lightgrid_backend("stop").stop(self)
 
+    def retry(self) -> bool:
+        """Have the newest call made again if it has failed or was stopped.
+
+        The call is forgotten, so the flow makes it when it next gets to
+        `run(...)` with the same arguments.
+
+        Returns:
+            Whether there was such a call.
+        """
+        latest = self._calls.latest
+        if latest is None or latest.status.stage not in (WorkStage.FAILED, WorkStage.STOPPED):
+            return False
+        self._lightgrid_backend("retry").forget(self, latest.key)
+        return True
+
     def delete(self) -> None:
         """End the work and take it out of its app; its place can be used again."""
         parent = self._lightgrid_node.parent
         if parent is None:
-            raise ComponentError(f"{self.name}.delete(): the work is in no flow")
+            raise ComponentError(f"{self._lightgrid_node.label}.delete(): the work is in no flow")
         parent._lightgrid_drop(self)
 
     @property
@@ -292,8 +309,8 @@ class Work(Component):
         backend = self._lightgrid_node.backend
         if backend is None:
             raise ComponentError(
-                f"{self.name}.{verb}() needs a running app: the work is in none. Set it as an "
-                "attribute of a flow, or put it in a List or Dict of one"
+                f"{self._lightgrid_node.label}.{verb}() needs a running app: the work is in "
+                f"none. {_WHERE_TO_PUT}"
             )
         return backend
 
@@ -340,9 +357,14 @@ class Work(Component):
 
 def _run_alone(work: Work, run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Execute `run` in place: a work that is in no app is an ordinary object."""
+    if is_in_flow_code():
+        raise ComponentError(
+            f"{work._lightgrid_node.label}.run(): the work is in no flow, and here it would run "
+            f"inside the flow's process. {_WHERE_TO_PUT}"
+        )
     if not work.cache_calls:
         return run(*args, **kwargs)
-    key = call_key(work.name, args, kwargs)
+    key = call_key(work._lightgrid_node.label, args, kwargs)
     if key not in work._results:
         work._results[key] = run(*args, **kwargs)
     return work._results[key]
@@ -350,7 +372,7 @@ def _run_alone(work: Work, run: Callable[..., Any], *args: Any, **kwargs: Any) -
 
 def _run_from_flow(work: Work, *args: Any, **kwargs: Any) -> None:
     """Make a call, unless it was made before, and wait for it where that is wanted."""
-    key = call_key(work.name, args, kwargs)
+    key = call_key(work.name, args, kwargs) if args or kwargs else NO_ARGUMENTS
     decision = work._calls.decide(key, cache_calls=work._cache_calls, parallel=work._parallel)
     if decision.sends:
         work._lightgrid_backend("run").call(work, key, args, kwargs)

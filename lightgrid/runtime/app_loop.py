@@ -36,18 +36,16 @@ from lightgrid.protocol.link import Merged
 from lightgrid.protocol.messages import CallState, CallUpdate, Run
 from lightgrid.runtime.app_file import user_trace
 from lightgrid.runtime.arguments import pack_arguments
-from lightgrid.runtime.hub import Event, Exited, Heard, Hub, Joined, Left, OutsideUpdate, Silent
-from lightgrid.runtime.hub import relative as relative_op
+from lightgrid.runtime.events import Event, Exited, Heard, Joined, Left, OutsideUpdate, Silent
+from lightgrid.runtime.flow_changes import FlowChanges
+from lightgrid.runtime.hub import Hub
 from lightgrid.runtime.interruption import Interruption
 from lightgrid.runtime.observer import Observer
 from lightgrid.runtime.outcome import AppStage, Outcome
 from lightgrid.runtime.statuses import StatusWriter
 from lightgrid.runtime.supervisor import Supervisor
 from lightgrid.runtime.timers import Timers
-from lightgrid.state.delta import Op, Remove, Set, lookup
-from lightgrid.state.diff import diff_variables
-from lightgrid.state.tree import Part
-from lightgrid.state.values import Value
+from lightgrid.state.delta import Op, Remove, Set, within
 
 _MAX_GAP_S: Final = 0.010
 _QUIET_S: Final = 0.001
@@ -70,8 +68,7 @@ class AppLoop:
         self._timers = Timers()
         self._supervisor: Supervisor | None = None
         self._works: dict[str, Work] = {}
-        self._changed: dict[Node, None] = {}
-        self._structure: list[Part] = []
+        self._changes = FlowChanges(hub, self._statuses)
         self._run_is_due = True
         self._last_run_end_s = 0.0
         self._last_run_cost_s = 0.0
@@ -124,11 +121,11 @@ class AppLoop:
                     self._hub.wait(self._timers.pause_s())
                     self._merge()
         except FlowExit as end:
-            self._collect()
+            self._changes.commit()
             return Outcome(1 if end.failed else 0, end.message)
         except KeyboardInterrupt:
             with suppress(LightgridError):
-                self._collect()
+                self._changes.commit()
             return Outcome(interruption.exit_code, "interrupted")
         except WorkFailedError as error:
             return Outcome(1, f"{error.work} has failed:\n{error}", error)
@@ -149,7 +146,7 @@ class AppLoop:
             self._last_run_end_s = time.perf_counter()
             self._last_run_cost_s = self._last_run_end_s - begin_s
         self._warn_if_slow()
-        if self._collect():
+        if self._changes.commit():
             self._run_is_due = True
         self._observer.flow_ran()
 
@@ -185,7 +182,7 @@ class AppLoop:
         self._timers.run_due()
         if self._statuses.has_parts:
             self._run_is_due = True
-        self._commit_statuses()
+        self._changes.commit_news()
 
     def _take_in(self, work: Work, merged: Merged) -> None:
         if merged.ops:
@@ -251,7 +248,7 @@ class AppLoop:
             update.answer.set_exception(error)
             return
         for node, op in by_node:
-            node.receive([relative_op(op, len(node.vars_place))])
+            node.receive([within(op, len(node.vars_place))])
         self._run_is_due = True
         update.answer.set_result(change.revision)
 
@@ -278,107 +275,37 @@ class AppLoop:
             )
         return node
 
-    # --- what the flow did -----------------------------------------------------------------------
-
-    def _collect(self) -> bool:
-        """Commit what the flow changed; return whether that was anything.
-
-        Raises:
-            UnsupportedValueError: A container holds what cannot be state.
-        """
-        parts = self._take_structure()
-        writes: dict[str, Sequence[Op]] = {}
-        changed, self._changed = self._changed, {}
-        for node in changed:
-            ops = self._changes_of(node)
-            if node.touched:  # an alias is left somewhere: look again after the next run
-                self._changed[node] = None
-            if ops:
-                parts.append((node.vars_place, ops))
-                if isinstance(node.component, Work):
-                    writes[node.name] = ops
-        has_changed = bool(parts)
-        parts.extend(self._statuses.take_parts())
-        if parts:
-            self._hub.commit_flow(parts, writes)
-        return has_changed
-
-    def _changes_of(self, node: Node) -> list[Op]:
-        names = node.take_changed_names()
-        mirror = self._view(node)
-        live = {name: node.read(name) for name in names if name in node.names}
-        try:
-            return diff_variables(mirror, live, names)
-        except UnsupportedValueError as error:
-            raise error.inside(node.name) from None
-
-    def _view(self, node: Node) -> dict[str, Value]:
-        view: dict[str, Value] = lookup(self._hub.tree.root, node.vars_place)
-        return view
-
-    def _take_structure(self) -> list[Part]:
-        structure, self._structure = self._structure, []
-        return structure
-
-    def _commit_now(self, work: Work) -> None:
-        """Commit what the flow did to one work so far: what follows depends on it."""
-        parts = self._take_structure()
-        writes: dict[str, Sequence[Op]] = {}
-        if parts:  # the tree must have the node before its variables can be compared
-            self._hub.commit_flow(parts, {})
-            parts = []
-        node = work._lightgrid_node
-        if node in self._changed:
-            ops = self._changes_of(node)
-            if not node.touched:
-                del self._changed[node]
-            if ops:
-                parts.append((node.vars_place, ops))
-                writes[node.name] = ops
-        if parts:
-            self._run_is_due = True
-            self._hub.commit_flow(parts, writes)
-
-    def _commit_statuses(self) -> None:
-        parts = [*self._take_structure(), *self._statuses.take_parts()]
-        if parts:
-            self._hub.commit("root", parts)
-
     # --- Backend: what components ask for --------------------------------------------------------
 
     def changed(self, node: Node) -> None:
         """See `Backend.changed`."""
-        self._changed[node] = None
+        self._changes.note(node)
 
     def attached(self, component: Component) -> None:
         """See `Backend.attached`."""
-        self._structure.append(
-            (
-                component._lightgrid_node.place[:-2],
-                [Set(component._lightgrid_node.place[-2:], component.state)],
-            )
-        )
+        self._changes.add_component(component)
         self._join(component)
 
     def detached(self, component: Component) -> None:
         """See `Backend.detached`."""
         for one in component._lightgrid_node.walk():
             node = one._lightgrid_node
-            self._changed.pop(node, None)
+            self._changes.forget(node)
             if isinstance(one, Work):
                 self._statuses.open_calls_moved(one, WorkStage.STOPPED, StatusReason.DELETED)
                 self._processes.remove(one)
                 del self._works[node.name]
+                self._hub.process_gone(node.name, None)  # what it still sends counts no more
                 self._hub.remove_work(node.name)
                 self._observer.work_removed(node.name)
             node.backend, node.notify = None, None
-        self._commit_statuses()
-        place = component._lightgrid_node.place
-        self._structure.append((place[:-2], [Remove(place[-2:])]))
+        self._changes.commit_news()
+        self._changes.remove_component(component)
 
     def call(self, work: Work, key: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """See `Backend.call`."""
-        self._commit_now(work)
+        if self._changes.commit_work(work):
+            self._run_is_due = True
         call_id = secrets.token_hex(16)
         run = Run(call_id)
         pack_arguments(run, args, kwargs, work.name)
@@ -387,7 +314,8 @@ class AppLoop:
 
     def start(self, work: Work) -> None:
         """See `Backend.start`."""
-        self._commit_now(work)
+        if self._changes.commit_work(work):
+            self._run_is_due = True
         self._processes.start(work)
 
     def stop(self, work: Work) -> None:
@@ -404,8 +332,8 @@ class AppLoop:
         self._arm(schedule)
         place = owner._lightgrid_node.place
         if len(owner._lightgrid_own_state()["calls"]["scheduling"]) == 1:
-            self._structure.append((place, [Set(("calls", "scheduling"), {})]))
-        self._structure.append((place, [Set(("calls", "scheduling", key), schedule.to_value())]))
+            self._changes.write(place, Set(("calls", "scheduling"), {}))
+        self._changes.write(place, Set(("calls", "scheduling", key), schedule.to_value()))
 
     def _arm(self, schedule: Schedule) -> None:
         # A little late rather than a little early: the two clocks may differ by a tick.
@@ -449,7 +377,7 @@ class AppLoop:
                 self._processes.stop(work)
         presses = interruption.count
         while self._processes.has_processes:
-            self._commit_statuses()
+            self._changes.commit_news()
             self._hub.wait(0.5)
             if interruption.count > presses:
                 self._processes.kill_all()
@@ -459,7 +387,7 @@ class AppLoop:
 
     def _set_stage(self, stage: AppStage) -> None:
         self.stage = stage
-        self._commit_statuses()
+        self._changes.commit_news()
         self._hub.commit("root", [(("app_state",), [Set(("stage",), str(stage))])])
 
     @property

@@ -45,3 +45,9 @@ def listening(bells: list[Bell]) -> Iterator[Bell]:
         yield bell
     finally:
         bells.remove(bell)
+
+
+def ring(bells: list[Bell]) -> None:
+    """Ring all of them."""
+    for bell in bells:
+        bell.ring()

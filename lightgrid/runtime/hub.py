@@ -15,15 +15,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lightgrid.errors import ClosedError, MisfitError, Reason, RefusedError
 from lightgrid.protocol.link import Merged, Settings, Told, WorkLink
 from lightgrid.protocol.messages import Batch, CallError, CallState, Command, Registration, Run
-from lightgrid.runtime.bell import Bell
+from lightgrid.runtime.bell import Bell, ring
+from lightgrid.runtime.events import Event, Heard, Joined, Left, OutsideUpdate, Silent
 from lightgrid.runtime.observer import Observer
-from lightgrid.state.delta import Op, Path, lookup
+from lightgrid.runtime.port import Port
+from lightgrid.state.delta import Op, Path, lookup, within
 from lightgrid.state.tree import Change, Part, StateTree
 from lightgrid.state.values import MAX_TREE_DEPTH, Value, copy_value
 
@@ -34,88 +35,6 @@ _ACK_DELAY_S: Final = 0.02
 _MAX_KEPT_REQUESTS: Final = 10_000
 #: From this many works on, heartbeats and leases are stretched in proportion.
 _WORKS_PER_HEARTBEAT: Final = 500
-
-
-@dataclass(slots=True)
-class Port:
-    """One work, as the hub keeps it.
-
-    Attributes:
-        link: The protocol's state machine.
-        place: The path of its variables in the tree.
-        generation: How many works have had this name.
-        command_bells: Rung when there is something to tell the work.
-        room_bells: Rung when its delta stream may be read on.
-        end_bells: Rung when a delta stream may not count any more.
-        ack_scheduled: An acknowledgement will be told soon.
-        ack_due: It is to be told now.
-    """
-
-    link: WorkLink
-    place: Path
-    generation: int
-    command_bells: list[Bell] = field(default_factory=list)
-    room_bells: list[Bell] = field(default_factory=list)
-    end_bells: list[Bell] = field(default_factory=list)
-    ack_scheduled: bool = False
-    ack_due: bool = True
-
-    def ring_all(self) -> None:
-        """Have everything that serves this work look again."""
-        for bells in (self.command_bells, self.room_bells, self.end_bells):
-            _ring(bells)
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """A process has joined as a work; `user_agent` says which, for people."""
-
-    work: str
-    epoch: int
-    user_agent: str
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """A work said goodbye."""
-
-    work: str
-
-
-@dataclass(frozen=True, slots=True)
-class Silent:
-    """A work has not been heard of for its lease."""
-
-    work: str
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A work that was silent is heard again."""
-
-    work: str
-
-
-@dataclass(frozen=True, slots=True)
-class Exited:
-    """A launcher saw the process of a work end."""
-
-    work: str
-    pid: int
-    code: int
-
-
-@dataclass(slots=True)
-class OutsideUpdate:
-    """A change from outside, to be made between two runs."""
-
-    ops: Sequence[Op]
-    origin: str
-    expected_revision: int | None
-    answer: Future[int]
-
-
-Event = Joined | Left | Silent | Heard | Exited | OutsideUpdate
 
 
 class Hub:
@@ -194,10 +113,10 @@ class Hub:
                 if news.ops:
                     self._commit(name, [(port.place, news.ops)])
                 merged.append((name, news))
-                _ring(port.room_bells)
+                ring(port.room_bells)
                 if not port.ack_scheduled:  # told as taken already, now as applied
                     port.ack_due = True
-                    _ring(port.command_bells)
+                    ring(port.command_bells)
             return merged
 
     def apply_outside(self, update: OutsideUpdate) -> Change:
@@ -226,7 +145,7 @@ class Hub:
                 depth = len(port.place)
                 own = [op for op in update.ops if op.path[:depth] == port.place]
                 if own:
-                    self._write(port, [relative(op, depth) for op in own], change.revision)
+                    self._write(port, [within(op, depth) for op in own], change.revision)
             return change
 
     def take_events(self) -> list[Event]:
@@ -311,9 +230,12 @@ class Hub:
         """Refuse updates from outside from now on."""
         with self._lock:
             self._closed = True
-            for event in self._events:
+            events, self._events = self._events, []
+            for event in events:
                 if isinstance(event, OutsideUpdate):
                     event.answer.set_exception(ClosedError("the app ends"))
+                else:
+                    self._events.append(event)
             for bell in self._watchers:
                 bell.ring()
 
@@ -433,7 +355,7 @@ class Hub:
             port = self._port_of(session_id)
             stream = port.link.session_of(session_id).open_stream("commands")
             port.ack_due = True
-            _ring(port.command_bells)
+            ring(port.command_bells)
             return port, stream
 
     def close_command_stream(self, port: Port, stream: int) -> None:
@@ -458,7 +380,7 @@ class Hub:
     def _ack(self, port: Port) -> None:
         port.ack_scheduled = False
         port.ack_due = True
-        _ring(port.command_bells)
+        ring(port.command_bells)
 
     def sweep_leases(self) -> None:
         """Find works that were silent for too long. To be called every few seconds.
@@ -558,13 +480,13 @@ class Hub:
 
     def _write(self, port: Port, ops: Sequence[Op], revision: int) -> None:
         port.link.replica.write(ops, revision, lookup(self.tree.root, port.place))
-        _ring(port.command_bells)
+        ring(port.command_bells)
 
     def _command(self, work: str, give: Callable[[WorkLink], None]) -> None:
         with self._lock:
             port = self._ports[work]
             give(port.link)
-            _ring(port.command_bells)
+            ring(port.command_bells)
 
     def _port_of(self, session_id: str) -> Port:
         port = self._sessions.get(session_id)
@@ -576,13 +498,3 @@ class Hub:
         factor = max(1.0, len(self._ports) / _WORKS_PER_HEARTBEAT)
         self.settings.heartbeat_interval_s = self._base[0] * factor
         self.settings.lease_ttl_s = self._base[1] * factor
-
-
-def relative(op: Op, depth: int) -> Op:
-    """Return an op with the first segments of its path cut."""
-    return replace(op, path=op.path[depth:])
-
-
-def _ring(bells: list[Bell]) -> None:
-    for bell in bells:
-        bell.ring()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lightgrid.runtime.launcher import Launcher, LocalLauncher
+if TYPE_CHECKING:
+    from lightgrid.runtime.launcher import Launcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,7 @@ class RunOptions:
         insecure: Allow another interface than loopback without TLS.
         environment: Set in the app's process, and so in its works.
         log_level: Of the "lightgrid" logger, here and in the works.
-        make_launcher: Makes what starts the processes of works; on this machine, unless
-            another is given.
+        make_launcher: Makes what starts the processes of works; None for this machine.
     """
 
     address: str = "127.0.0.1:0"
@@ -30,4 +31,4 @@ class RunOptions:
     insecure: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     log_level: str = "WARNING"
-    make_launcher: Callable[[], Launcher] = LocalLauncher
+    make_launcher: Callable[[], Launcher] | None = None

@@ -13,7 +13,8 @@ from lightgrid.component.status import StatusReason, WorkStage
 from lightgrid.component.work import Work
 from lightgrid.errors import WorkFailedError
 from lightgrid.protocol.messages import CallError, CallState, CallUpdate, Run
-from lightgrid.runtime.hub import Exited, Hub
+from lightgrid.runtime.events import Exited
+from lightgrid.runtime.hub import Hub
 from lightgrid.runtime.launcher import Handle, Launcher, LaunchSpec
 from lightgrid.runtime.logs import LogFollower
 from lightgrid.runtime.observer import Observer
@@ -118,6 +119,7 @@ class Supervisor:
         self._surroundings = surroundings
         self._observer = observer
         self._seats: dict[Work, _Seat] = {}
+        self._names: dict[str, _Seat] = {}
         self._by_pid: dict[int, _Seat] = {}
 
     # --- what is wanted ------------------------------------------------------------------
@@ -182,9 +184,12 @@ class Supervisor:
         """End the process of a work that leaves the tree, and keep nothing of it."""
         seat = self._seats.pop(work, None)
         if seat is not None:
+            del self._names[seat.name]
             seat.removed = True
             seat.waiting.clear()
-            if seat.process is not None:
+            if seat.process is None:
+                self._logs.drop(seat.name)
+            else:
                 seat.process.stopping = True
                 seat.process.handle.stop()
 
@@ -254,6 +259,8 @@ class Supervisor:
         process, seat.process = seat.process, None
         assert process is not None
         if seat.removed:
+            if seat.name not in self._names:  # no other work has taken its name
+                self._logs.drop(seat.name)
             return
         if process.stopping:
             self._hub.process_gone(seat.name, None)
@@ -466,5 +473,5 @@ class Supervisor:
     def _seat(self, work: Work) -> _Seat:
         seat = self._seats.get(work)
         if seat is None:
-            seat = self._seats[work] = _Seat(work, work.name)
+            seat = self._seats[work] = self._names[work.name] = _Seat(work, work.name)
         return seat

@@ -32,6 +32,8 @@ _STEADY_S: Final = 2.0
 #: What an older process of the same work may take to be found dead.
 _MAX_HELD_S: Final = 60.0
 _RELEASE_PAUSE_S: Final = 0.005
+#: Leaving, a work waits this long for a server that cannot be reached to come back.
+_UNREACHABLE_S: Final = 1.0
 
 _JOIN_AGAIN: Final = frozenset(
     {Reason.SESSION_UNKNOWN, Reason.STREAM_SUPERSEDED, Reason.SEQUENCE_GAP}
@@ -154,9 +156,13 @@ class WorkSession:
         """Say goodbye behind the last batch, as often as it takes.
 
         Returns:
-            Whether the server took it; not when it knows this process no more.
+            Whether the server took it; not when it knows this process no more, or
+            cannot be reached for a while: a flow that is gone waits for no goodbye.
         """
-        while True:
+        last_up_s = time.monotonic()
+        while time.monotonic() - last_up_s < _UNREACHABLE_S:
+            if self.is_up:
+                last_up_s = time.monotonic()
             if self._session_id and self.is_up and not self._outbox.has_unsent:
                 try:
                     await self._client.release(self._session_id, self._outbox.last_seq)
@@ -170,6 +176,7 @@ class WorkSession:
                 else:
                     return True
             await asyncio.sleep(_RELEASE_PAUSE_S)
+        return False
 
     async def _join(self, user_agent: str) -> None:
         """Register, and go on until one of the streams ends.

@@ -9,7 +9,8 @@ import grpc
 
 from lightgrid.errors import Reason, RefusedError
 from lightgrid.runtime.bell import listening
-from lightgrid.runtime.hub import Hub, Port
+from lightgrid.runtime.hub import Hub
+from lightgrid.runtime.port import Port
 from lightgrid.server.auth import Auth
 from lightgrid.server.refusals import told_to
 from lightgrid.server.rotation import lifetime_s

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lightgrid.errors import MisfitError, StateError
@@ -137,6 +137,11 @@ def below(ops: Iterable[Op], prefix: Path) -> list[Op]:
         else:
             moved.append(Remove(prefix + op.path))
     return moved
+
+
+def within(op: Op, depth: int) -> Op:
+    """Return an op as it is told from a place `depth` segments down its path."""
+    return replace(op, path=op.path[depth:])
 
 
 def parse_index(segment: str, length: int, path: Path) -> int:

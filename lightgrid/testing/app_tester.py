@@ -68,7 +68,7 @@ class AppTester:
 
     Attributes:
         app: The app.
-        seen: What `see` returned, after each run of the root flow.
+        seen: What `see` returned, after each run of the root flow and at the end.
         printed: What works have printed: names and lines.
         statuses: Where works stood, one after another: names and statuses.
         address: Where its server listens.
@@ -236,6 +236,7 @@ class AppTester:
             with travelling_by_value(self.app.root._lightgrid_node.walk()):
                 options = replace(self._options, make_launcher=self._make_launcher)
                 self.app.execute(options, _Recorder(self))
+            self.seen.append(self._see())
         except BaseException as error:
             self._error = error
         finally:

@@ -33,10 +33,19 @@ class CatchingAll(Busy):
     def run(self):
         while True:
             try:
+                self.c += 1
+            except:  # noqa: E722, SIM105 - what is tested
+                pass
+
+
+class NeverLettingGo(Busy):
+    def run(self):
+        while True:
+            try:
                 while True:
                     self.c += 1
             except:  # noqa: E722 - what is tested
-                pass
+                self.is_in_it = True
 
 
 class Sleeping(Busy):
@@ -110,6 +119,7 @@ def test_a_counting_work_is_stopped_20_times_of_20_and_starts_again():
 
 
 KINDS = [CatchingAll, Sleeping, WaitingForALock, InAsyncio, Polite]
+DEAF_KINDS = [InALongCCall, NeverLettingGo]
 
 
 class Many(L.Flow):
@@ -117,7 +127,7 @@ class Many(L.Flow):
         super().__init__()
         self.works_of = L.Dict(
             **{kind.__name__: kind(stop_grace_s=30.0) for kind in KINDS},
-            InALongCCall=InALongCCall(stop_grace_s=0.3),
+            **{kind.__name__: kind(stop_grace_s=0.3) for kind in DEAF_KINDS},
         )
 
     def run(self):
@@ -149,7 +159,7 @@ def test_a_work_may_tidy_up_where_it_is_stopped(stopped):
     assert stopped["Polite"].c == 3
 
 
-def test_a_work_that_cannot_hear_is_killed_after_its_grace(stopped):
-    work = stopped["InALongCCall"]
-    assert work.exit_count == 0
-    assert work.status.stage == "stopped"
+@pytest.mark.parametrize("kind", [kind.__name__ for kind in DEAF_KINDS])
+def test_a_work_that_does_not_hear_is_killed_after_its_grace(stopped, kind):
+    assert stopped[kind].exit_count == 0
+    assert stopped[kind].status.stage == "stopped"

@@ -16,7 +16,8 @@ from lightgrid.component.work import Work
 from lightgrid.protocol.link import Settings
 from lightgrid.protocol.messages import CallState, Run
 from lightgrid.runtime import app_file, work_spec
-from lightgrid.runtime.hub import Hub, Left
+from lightgrid.runtime.events import Left
+from lightgrid.runtime.hub import Hub
 from lightgrid.server.auth import Auth
 from lightgrid.server.server import Listen, Server
 

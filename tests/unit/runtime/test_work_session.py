@@ -215,6 +215,17 @@ def test_a_goodbye_waits_for_the_last_batch(world):
     play(world, script)
 
 
+def test_a_server_that_stays_away_gets_no_goodbye(world, monkeypatch):
+    monkeypatch.setattr(work_session, "_UNREACHABLE_S", 0.05)
+
+    async def script(one, _):
+        one.client.answers = [FlowUnavailableError("down")] * 10_000
+        assert not await one.session.release()
+        assert one.client.releases == []
+
+    play(world, script)
+
+
 def test_pauses_begin_with_none_and_grow_to_five_seconds():
     assert pause_s(0) == 0.0
     assert all(0 <= pause_s(1) <= 0.1 for _ in range(100))

@@ -1,0 +1,61 @@
+"""What the flow's thread is told by other threads, between two runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from lightgrid.state.delta import Op
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A process has joined as a work; `user_agent` says which, for people."""
+
+    work: str
+    epoch: int
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A work said goodbye."""
+
+    work: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A work has not been heard of for its lease."""
+
+    work: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A work that was silent is heard again."""
+
+    work: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """A launcher saw the process of a work end."""
+
+    work: str
+    pid: int
+    code: int
+
+
+@dataclass(slots=True)
+class OutsideUpdate:
+    """A change from outside, to be made between two runs."""
+
+    ops: Sequence[Op]
+    origin: str
+    expected_revision: int | None
+    answer: Future[int]
+
+
+Event = Joined | Left | Silent | Heard | Exited | OutsideUpdate
