@@ -49,7 +49,7 @@ def told_to_person(address: str = "") -> Iterator[None]:
         raise UsageFailure(str(error)) from None
     except FlowUnavailableError as error:
         where = f" at {address}" if address else ""
-        raise Failure(f"the app{where} cannot be reached: {_first_line(error)}") from None
+        raise Failure(f"the app{where} cannot be reached: {_cause(error)}") from None
     except RefusedError as error:
         hint = ""
         if error.reason in (Reason.TOKEN_INVALID, Reason.TOKEN_MISSING, Reason.NOT_ALLOWED):
@@ -59,5 +59,6 @@ def told_to_person(address: str = "") -> Iterator[None]:
         raise Failure(str(error)) from None
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+def _cause(error: Exception) -> str:
+    text = str(error).partition("\n")[0]
+    return "nothing listens there" if "Connection refused" in text else text

@@ -6,8 +6,9 @@ import contextlib
 import logging
 import os
 import sys
+import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypeGuard
 
 import click
 
@@ -117,10 +118,20 @@ def _user_errors(file: str) -> Iterator[None]:
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     except BaseException as error:
-        if isinstance(error, SyntaxError) and error.filename == os.path.abspath(file):
+        if _is_no_python(error, file):
             raise UsageFailure(_syntax_message(file, error)) from None
         click.echo(user_trace(error), err=True, nl=False)
         sys.exit(1)
+
+
+def _is_no_python(error: BaseException, file: str) -> TypeGuard[SyntaxError]:
+    """Tell whether the app's own file cannot be compiled; one that it imports is the user's."""
+    if not isinstance(error, SyntaxError):
+        return False
+    if error.filename is None:  # null bytes, of which Python tells neither file nor line
+        frames = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+        return os.path.abspath(file) not in frames
+    return error.filename == os.path.abspath(file)
 
 
 def _syntax_message(file: str, error: SyntaxError) -> str:

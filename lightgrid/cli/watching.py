@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from lightgrid.wire.tree import News
 
 #: The watched value stands in a box, so that an op of the empty path has something to change.
-_KEY = "watched"
+_KEY: Final = "watched"
+_PREFIX: Final = show_path((_KEY,))
 
 
 class Watching:
@@ -77,9 +78,9 @@ class Watching:
         self._begun = True
 
     def _follow(self, change: Change) -> None:
-        ops = _ops(change)
-        told = self._told(to_deepdiff(self._box[_KEY], ops))
-        apply(self._box, below(ops, (_KEY,)))
+        ops = below(_ops(change), (_KEY,))
+        told = self._told(to_deepdiff(self._box, ops))
+        apply(self._box, ops)
         if not told:
             return  # it ends as it began
         if self._as_json:
@@ -101,7 +102,9 @@ class Watching:
     def _told(self, told: dict[str, Any]) -> dict[str, Any]:
         """Return a delta with its paths from the tree's root."""
         return {
-            name: {self._shown + place.removeprefix("root"): detail for place, detail in at.items()}
+            name: {
+                self._shown + place.removeprefix(_PREFIX): detail for place, detail in at.items()
+            }
             for name, at in told.items()
         }
 

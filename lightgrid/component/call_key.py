@@ -24,7 +24,7 @@ NO_ARGUMENTS: Final = hashlib.sha256(b"k").hexdigest()
 _Put = Callable[[bytes], None]
 
 
-def call_key(work: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+def call_key(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     """Return the key of a call: 64 hex digits.
 
     An argument that is no state value takes part by its type and its content,
@@ -32,41 +32,34 @@ def call_key(work: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     dataframe by shape, types and bytes, a set, a path, an enum's member, and
     anything else by what its `__call_key__()` returns.
 
-    Args:
-        work: The work's name, for errors.
-        args: Positional arguments.
-        kwargs: Keyword arguments.
-
     Raises:
         ComponentError: An argument has no key; the error names it.
     """
     if not args and not kwargs:
         return NO_ARGUMENTS
     parts: list[bytes] = []
-    for index, argument in enumerate(args, 1):
-        _feed_argument(argument, parts.append, f"{work}.run(): argument {index}")
-    parts.append(b"k")
-    for name in sorted(kwargs):
-        _feed(name, parts.append)
-        _feed_argument(kwargs[name], parts.append, f"{work}.run(): argument {name}")
+    put = parts.append
+    where: int | str = 0
+    try:
+        for where in range(1, len(args) + 1):
+            _feed(args[where - 1], put)
+        put(b"k")
+        for where in sorted(kwargs):
+            _feed(where, put)
+            _feed(kwargs[where], put)
+    except _HasNoKeyError as error:
+        raise ComponentError(
+            f"argument {where}: a {error} has no key by which equal calls are known. Give the "
+            "class a method __call_key__() that returns a state value, make it a dataclass, or "
+            "pass what identifies it instead"
+        ) from None
+    except RecursionError:
+        raise ComponentError(f"argument {where} is nested too deep, or contains itself") from None
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 class _HasNoKeyError(TypeError):
     """Something has no content that could be told."""
-
-
-def _feed_argument(value: Any, put: _Put, where: str) -> None:
-    try:
-        _feed(value, put)
-    except _HasNoKeyError as error:
-        raise ComponentError(
-            f"{where}: a {error} has no key by which equal calls are known. Give the class a "
-            "method __call_key__() that returns a state value, make it a dataclass, or pass what "
-            "identifies it instead"
-        ) from None
-    except RecursionError:
-        raise ComponentError(f"{where} is nested too deep, or contains itself") from None
 
 
 def _feed(value: Any, put: _Put) -> None:
@@ -80,14 +73,16 @@ def _feed(value: Any, put: _Put) -> None:
     elif kind is bool:
         put(b"T" if value else b"F")
     elif kind is int:
-        _put_sized(b"i", b"%x" % value, put)
+        put(b"i%x." % value)
     elif kind is float:
         # There are many NaN, and which of them it is means nothing.
-        put(b"f" + (struct.pack("<d", value) if value == value else b"nan-nan-"))
+        put(b"f" + struct.pack("<d", value) if value == value else b"n")
     elif kind is str:
-        _put_sized(b"s", str.encode(value, "utf-8", "surrogatepass"), put)
+        text = str.encode(value, "utf-8", "surrogatepass")
+        put(b"s%d:%b" % (len(text), text))
     elif kind is bytes:
-        _put_sized(b"b", bytes(value), put)
+        put(b"b%d:" % len(value))
+        put(bytes(value))
     elif kind is dict:
         pairs = [_encoded(key) + _encoded(item) for key, item in dict.items(value)]
         _put_all(b"d", sorted(pairs), put)
@@ -102,7 +97,8 @@ def _feed(value: Any, put: _Put) -> None:
 def _feed_object(value: Any, put: _Put) -> None:
     """Write the type of an object, and what it holds."""
     kind = type(value)
-    _put_sized(b"o", _name_of(kind).encode(), put)
+    put(b"o")
+    _feed(_name_of(kind), put)
     if hasattr(kind, "__call_key__"):
         _feed(value.__call_key__(), put)
     elif dataclasses.is_dataclass(kind):
@@ -175,11 +171,6 @@ def _put_all(tag: bytes, encoded: Sequence[bytes], put: _Put) -> None:
     put(b"%s%d:" % (tag, len(encoded)))
     for one in encoded:
         put(one)
-
-
-def _put_sized(tag: bytes, content: bytes, put: _Put) -> None:
-    put(b"%s%d:" % (tag, len(content)))
-    put(content)
 
 
 def _name_of(kind: type) -> str:

@@ -25,7 +25,8 @@ class WorkStage(StrEnum):
         return self in _ENDS
 
 
-_ENDS = frozenset({WorkStage.SUCCEEDED, WorkStage.FAILED, WorkStage.STOPPED})
+# A tuple: the hash of an enum's member is computed in Python.
+_ENDS = (WorkStage.SUCCEEDED, WorkStage.FAILED, WorkStage.STOPPED)
 
 
 class StatusReason(StrEnum):

@@ -13,6 +13,7 @@ from typing import Any, overload
 from lightgrid.component.component import Component
 from lightgrid.component.work import Work
 from lightgrid.errors import ComponentError
+from lightgrid.state.values import Value
 
 
 class Structure(Component):
@@ -94,6 +95,35 @@ class List(Structure, MutableSequence[Any]):
     def sort(self, *, key: Callable[[Any], Any], reverse: bool = False) -> None:
         """Bring the members into an order. They keep their names."""
         self._members.sort(key=key, reverse=reverse)
+
+    def state_dict(self) -> dict[str, Value]:
+        """Return what the members are called, in their order."""
+        keys = [member._lightgrid_node.key for member in self._members]
+        return {**super().state_dict(), "members": keys, "next_key": self._next_key}
+
+    def load_state_dict(
+        self,
+        state: Mapping[str, Value],
+        children_states: Mapping[str, Mapping[str, Value]],
+        *,
+        strict: bool = True,
+    ) -> None:
+        """Give the members, in their order, the names they had. See `Component.load_state_dict`."""
+        super().load_state_dict(state, children_states, strict=strict)
+        keys: list[str] = state.get("members", [])
+        if len(keys) == len(self._members):
+            node = self._lightgrid_node
+            for members in node.children.values():
+                members.clear()
+            for key, member in zip(keys, self._members, strict=True):
+                member._lightgrid_node.key = key
+                node.children[group_of(member)][key] = member
+            self._next_key = state["next_key"]
+        elif strict:
+            raise ComponentError(
+                f"{self.name}: the state has {len(keys)} members, the list {len(self._members)}. "
+                "Make them again in load_state_dict of their flow, or load with strict=False"
+            )
 
     def _lightgrid_children(self) -> Iterable[Component]:
         return tuple(self._members)

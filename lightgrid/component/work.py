@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
+import socket
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 from lightgrid.component.backend import ProcessSide, is_in_flow_code
-from lightgrid.component.call_key import NO_ARGUMENTS, call_key
-from lightgrid.component.calls import CallPending, CallTable
+from lightgrid.component.call_key import call_key
+from lightgrid.component.calls import CallPending, CallTable, Decision
 from lightgrid.component.component import Component
 from lightgrid.component.restart import Restart, RestartWhen
 from lightgrid.component.status import WorkStage, WorkStatus
@@ -22,6 +23,8 @@ from lightgrid.state.values import Value
 _WHERE_TO_PUT: Final = (
     "Set it as an attribute of a flow, or put it into a structures.List or Dict of one"
 )
+
+_MAX_PORT_TRIES: Final = 100
 
 
 class Work(Component):
@@ -50,7 +53,7 @@ class Work(Component):
         stall_timeout_s: A call during which no state changes for longer has failed.
         launch: The app starts the process; else one dials in by itself.
         host: Address of a server that the work runs, if it runs one.
-        port: Its port; None to have a free one chosen when `port` is first read.
+        port: Its port; None to have a free one chosen.
     """
 
     def __init__(
@@ -200,6 +203,32 @@ class Work(Component):
         """How many calls took too long since the last success."""
         return self._calls.timeout_count
 
+    @property
+    def host(self) -> str:
+        """The address of a server that the work runs."""
+        return self._host
+
+    @property
+    def port(self) -> int:
+        """Its port; a free one is chosen when this is first read, or when the process starts.
+
+        So the flow and the work's process know the same one.
+        """
+        if self._port is None:
+            self._port = _choose_port(self._host)
+        return self._port
+
+    @property
+    def internal_ip(self) -> str:
+        """Where other works reach the work's machine, while it has a process; else ""."""
+        is_up = self._process is not None or self._process_status.stage is WorkStage.STARTED
+        return "127.0.0.1" if is_up else ""
+
+    @property
+    def url(self) -> str:
+        """Where people reach its server, while it has a process; else ""."""
+        return f"http://{self.host}:{self.port}" if self.internal_ip else ""
+
     # --- what users call -------------------------------------------------------------------
 
     def start(self) -> None:
@@ -340,7 +369,8 @@ class Work(Component):
         return {"calls": self._calls.to_value(), "status": self.status.to_value()}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what belongs to the process of the flow."""
+        """Leave out what belongs to the process of the flow, and have a port chosen."""
+        assert self.port
         state = super().__getstate__()
         for name in ("run", "_calls", "_results", "_process", "_process_status"):
             state["attributes"].pop(name, None)
@@ -355,6 +385,24 @@ class Work(Component):
         self._process_status = WorkStatus(WorkStage.NOT_STARTED)
 
 
+#: Ports that were chosen and may not be in use yet.
+_chosen_ports: set[int] = set()
+
+
+def _choose_port(host: str) -> int:
+    for _ in range(_MAX_PORT_TRIES):
+        with socket.socket() as probe:
+            try:
+                probe.bind((host, 0))
+            except OSError:  # an address of another machine
+                probe.bind(("", 0))
+            port: int = probe.getsockname()[1]
+        if port not in _chosen_ports:
+            break
+    _chosen_ports.add(port)
+    return port
+
+
 def _run_alone(work: Work, run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Execute `run` in place: a work that is in no app is an ordinary object."""
     if is_in_flow_code():
@@ -364,7 +412,7 @@ def _run_alone(work: Work, run: Callable[..., Any], *args: Any, **kwargs: Any) -
         )
     if not work.cache_calls:
         return run(*args, **kwargs)
-    key = call_key(work._lightgrid_node.label, args, kwargs)
+    key = _key_of(work, args, kwargs)
     if key not in work._results:
         work._results[key] = run(*args, **kwargs)
     return work._results[key]
@@ -372,9 +420,18 @@ def _run_alone(work: Work, run: Callable[..., Any], *args: Any, **kwargs: Any) -
 
 def _run_from_flow(work: Work, *args: Any, **kwargs: Any) -> None:
     """Make a call, unless it was made before, and wait for it where that is wanted."""
-    key = call_key(work.name, args, kwargs) if args or kwargs else NO_ARGUMENTS
+    key = _key_of(work, args, kwargs)
     decision = work._calls.decide(key, cache_calls=work._cache_calls, parallel=work._parallel)
+    if decision is Decision.GO_ON:
+        return
     if decision.sends:
         work._lightgrid_backend("run").call(work, key, args, kwargs)
     if decision.waits:
         raise CallPending(work.name)
+
+
+def _key_of(work: Work, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    try:
+        return call_key(args, kwargs)
+    except ComponentError as error:
+        raise ComponentError(f"{work._lightgrid_node.label}.run(): {error}") from None

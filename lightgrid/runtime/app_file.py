@@ -91,7 +91,9 @@ def is_loaded_in_work() -> bool:
 
     In both `app.run()` at the end of the app file is to do nothing.
     """
-    return _WORK_NAME in sys.modules
+    # `import multiprocessing` alone makes that name another one for `__main__`.
+    module = sys.modules.get(_WORK_NAME)
+    return module is not None and module.__name__ == _WORK_NAME
 
 
 def find_app_file() -> tuple[str | None, str | None]:

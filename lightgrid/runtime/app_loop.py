@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+from lightgrid.component.backend import flow_code
 from lightgrid.component.calls import CallPending
 from lightgrid.component.component import Component, note_reads
 from lightgrid.component.flow import Flow, FlowExit
@@ -69,6 +70,7 @@ class AppLoop:
         self._supervisor: Supervisor | None = None
         self._works: dict[str, Work] = {}
         self._changes = FlowChanges(hub, self._statuses)
+        self._is_touched = False
         self._run_is_due = True
         self._last_run_end_s = 0.0
         self._last_run_cost_s = 0.0
@@ -138,7 +140,7 @@ class AppLoop:
         begin_s = time.perf_counter()
         self.run_count += 1
         try:
-            with interruption.user_code():
+            with interruption.user_code(), flow_code():
                 self._root.run()
         except CallPending:
             pass
@@ -148,7 +150,12 @@ class AppLoop:
         self._warn_if_slow()
         if self._changes.commit():
             self._run_is_due = True
+        self._is_touched = False
         self._observer.flow_ran()
+        # A test may have changed things there, as the flow's own: they are to be committed
+        # before anything is merged into them.
+        if self._is_touched and self._changes.commit():
+            self._run_is_due = True
 
     def _warn_if_slow(self) -> None:
         """Say once that the flow is slow: nothing of the works arrives while it runs."""
@@ -280,10 +287,12 @@ class AppLoop:
     def changed(self, node: Node) -> None:
         """See `Backend.changed`."""
         self._changes.note(node)
+        self._is_touched = True
 
     def attached(self, component: Component) -> None:
         """See `Backend.attached`."""
         self._changes.add_component(component)
+        self._is_touched = True
         self._join(component)
 
     def detached(self, component: Component) -> None:
@@ -301,6 +310,7 @@ class AppLoop:
             node.backend, node.notify = None, None
         self._changes.commit_news()
         self._changes.remove_component(component)
+        self._is_touched = True
 
     def call(self, work: Work, key: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """See `Backend.call`."""
@@ -322,6 +332,11 @@ class AppLoop:
         """See `Backend.stop`."""
         if not work.has_stopped:
             self._processes.stop(work)
+
+    def forget(self, work: Work, key: str) -> None:
+        """See `Backend.forget`."""
+        self._statuses.call_forgotten(work, key)
+        self._run_is_due = True
 
     def cancel(self, work: Work, call_id: str) -> None:
         """See `Backend.cancel`."""

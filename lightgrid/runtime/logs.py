@@ -76,8 +76,10 @@ class LogFollower:
         return bool(lines)
 
     def _show_all(self, work: str, followed: _Followed) -> None:
-        while self._show_new(work, followed):
-            pass
+        before = -1
+        while followed.offset != before:  # not: until no line is found, a long one may be left
+            before = followed.offset
+            self._show_new(work, followed)
         if followed.rest:
             self._show(work, followed.rest.decode("utf-8", "replace"))
 
@@ -88,18 +90,18 @@ class _Followed:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rest = b""
-        self._offset = 0
+        self.offset = 0
 
     def read_lines(self) -> list[str]:
         try:
-            if self.path.stat().st_size <= self._offset:
+            if self.path.stat().st_size <= self.offset:
                 return []
             with self.path.open("rb") as file:
-                file.seek(self._offset)
+                file.seek(self.offset)
                 data = file.read(_MAX_READ)
         except OSError:
             return []
-        self._offset += len(data)
+        self.offset += len(data)
         *lines, self.rest = (self.rest + data).split(b"\n")
         if len(self.rest) > _MAX_READ:
             lines.append(self.rest)

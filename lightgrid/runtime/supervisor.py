@@ -296,6 +296,8 @@ class Supervisor:
             program = seat.work._lightgrid_program(first.args, first.kwargs)
             self._launch(seat, program)
             if program is not None:
+                if seat.process is None:
+                    return  # it cannot be started
                 self._give(seat, seat.waiting.pop(0))
                 self._statuses.call_moved(seat.work, first.call_id, WorkStage.RUNNING)
                 self._watch_timeouts(seat, first.call_id)
@@ -392,6 +394,15 @@ class Supervisor:
             self._hub.process_gone(seat.name, None)
             return
         self._hub.process_gone(seat.name, CallError("ProcessDied", message))
+        if seat.waiting and not process.is_ours:
+            # The next call is another start of the program, which may go well.
+            for run in given:
+                self._statuses.call_moved(
+                    seat.work, run.call_id, WorkStage.FAILED, reason, message
+                )
+            if seat.work.raise_exception:
+                raise WorkFailedError(seat.name, message)
+            return
         self._fail(seat, reason, message)
 
     def _may_restart(self, seat: _Seat, *, failed: bool) -> bool:
@@ -449,13 +460,13 @@ class Supervisor:
         if run is None:
             return  # it has ended
         message = f"{seat.name} has timed out: {what}"
-        if self._may_restart(seat, failed=True):
-            self._make_again(seat, [run], message)
-        else:
+        may_restart = self._may_restart(seat, failed=True)
+        if not may_restart:
             self._statuses.call_moved(seat.work, call_id, WorkStage.FAILED, reason, message)
-            self._make_again(seat, [], "")  # what was queued behind it
+        # With the process go the calls that were queued behind this one.
+        self._make_again(seat, [run] if may_restart else [], message)
         self._end_process(seat)
-        if seat.work.raise_exception and not seat.waiting:
+        if seat.work.raise_exception and not may_restart:
             raise WorkFailedError(seat.name, message)
 
     def _obituary(self, seat: _Seat, process: _Process, code: int) -> str:

@@ -102,9 +102,7 @@ class StateServicer(state_service_pb2_grpc.StateServiceServicer):
                 if ops is None:
                     break
                 if ops:
-                    told.append(
-                        Change(change.revision, change.time_s, change.origin, [(watched, ops)])
-                    )
+                    told.append(Change(change.revision, change.time_s, change.origin, [((), ops)]))
             else:
                 assert revision is not None
                 newest = changes[-1].revision if changes else revision

@@ -16,11 +16,12 @@ from lightgrid.app import App
 from lightgrid.component.flow import Flow, FlowExit
 from lightgrid.component.status import WorkStatus
 from lightgrid.component.work import Work
-from lightgrid.errors import ClosedError
+from lightgrid.errors import ClosedError, UnsupportedValueError
 from lightgrid.runtime.app_loop import AppLoop
 from lightgrid.runtime.observer import Observer
 from lightgrid.runtime.options import RunOptions
 from lightgrid.runtime.outcome import Outcome
+from lightgrid.runtime.run_dir import running_apps
 from lightgrid.testing.by_value import travelling_by_value
 from lightgrid.testing.launcher import WatchedLauncher
 from lightgrid.testing.relay import Relay
@@ -96,6 +97,7 @@ class AppTester:
         self._is_ending = False
         self._turn = threading.Condition()
         self._is_parked = False
+        self._is_loose = False  # it runs, and nobody waits for anything
         self._thread = threading.Thread(target=self._run, name="lightgrid flow", daemon=True)
 
     # --- what a test calls -----------------------------------------------------------------
@@ -119,6 +121,11 @@ class AppTester:
     def outcome(self) -> Outcome | None:
         """How the app ended; None while it runs."""
         return self.app.outcome
+
+    @property
+    def token(self) -> str:
+        """What opens the app's server to clients, such as `lightgrid state`."""
+        return next(app.token for app in running_apps() if app.address == self.address)
 
     @property
     def loop(self) -> AppLoop:
@@ -150,6 +157,13 @@ class AppTester:
                 raise NotReachedError(told)
         if self._has_ended and not condition():
             raise NotReachedError(f"the app ended before: {self.outcome}\n{self._last_state()}")
+
+    def run_for(self, seconds: float) -> None:
+        """Let the app run for a time: to see that nothing happens. It goes on behind it."""
+        with self._turn:
+            self._go_on()
+            self._turn.wait_for(lambda: self._has_ended, seconds)
+            self._is_loose = True
 
     def run_until_end(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> Outcome:
         """Run the app until it ends by itself.
@@ -236,7 +250,8 @@ class AppTester:
             with travelling_by_value(self.app.root._lightgrid_node.walk()):
                 options = replace(self._options, make_launcher=self._make_launcher)
                 self.app.execute(options, _Recorder(self))
-            self.seen.append(self._see())
+            with suppress(UnsupportedValueError):  # what ended the app, maybe
+                self.seen.append(self._see())
         except BaseException as error:
             self._error = error
         finally:
@@ -277,8 +292,8 @@ class AppTester:
         if self._thread.ident is None:
             self._thread.start()
             return
-        runs_again = self._is_parked or self._is_ending
-        self._is_parked = False
+        runs_again = self._is_parked or self._is_ending or self._is_loose
+        self._is_parked = self._is_loose = False
         self._turn.notify_all()
         if runs_again and not self._has_ended:
             with suppress(ClosedError, AssertionError):

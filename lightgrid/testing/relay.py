@@ -139,9 +139,7 @@ async def _relay(line: _Line, reader: asyncio.StreamReader, writer: asyncio.Stre
             end.transport.abort()
 
 
-async def _hand_on(
-    line: _Line, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
+async def _hand_on(line: _Line, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     loop = asyncio.get_running_loop()
     waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
 

@@ -1,7 +1,8 @@
 """Which calls are made, and what the flow sees of them."""
 
-import lightgrid as L
 import pytest
+
+import lightgrid as L
 from lightgrid.testing import stepping
 
 

@@ -4,17 +4,18 @@ import copy
 import itertools
 import json
 
-import lightgrid as L
 import pytest
 from deepdiff import DeepDiff
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+import lightgrid as L
 from lightgrid.testing import run_work, stepping
 
 SCRIPT_COUNT = 1000
 
 
-# --- scripts of edits --------------------------------------------------------------------------
+# --- scripts of edits -----
 
 
 def edit(data, script):
@@ -64,8 +65,9 @@ leaves = (
 )
 values = st.recursive(
     leaves,
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 documents = st.dictionaries(st.sampled_from("abcd"), values, max_size=4)
@@ -128,7 +130,7 @@ def test_the_flow_has_what_a_work_made_of_its_state_after_any_edits():
     assert next(numbers) > SCRIPT_COUNT
 
 
-# --- the end of a call -------------------------------------------------------------------------
+# --- the end of a call -----
 
 
 class Appender(L.Work):
@@ -203,7 +205,7 @@ def test_what_on_start_and_on_exit_change_arrives_too():
     assert run_work(Leaving()).variables == {"log": ["started", "ran", "left"]}
 
 
-# --- what the flow writes ----------------------------------------------------------------------
+# --- what the flow writes -----
 
 
 class Adder(L.Work):
@@ -246,7 +248,7 @@ def test_three_queued_calls_go_on_from_each_others_state():
         assert root.w.c == 3
 
 
-# --- what cannot be state ------------------------------------------------------------------------
+# --- what cannot be state -----
 
 
 class Wrong(L.Work):

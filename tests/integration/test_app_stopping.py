@@ -5,8 +5,9 @@ import contextlib
 import threading
 import time
 
-import lightgrid as L
 import pytest
+
+import lightgrid as L
 from lightgrid.testing import stepping
 
 ROUNDS = 20
@@ -16,7 +17,6 @@ class Busy(L.Work):
     def __init__(self, **kwargs):
         super().__init__(parallel=True, **kwargs)
         self.c = 0
-        self.is_in_it = False
         self.exit_count = 0
 
     def on_exit(self):
@@ -32,9 +32,9 @@ class Spinning(Busy):
 class CatchingAll(Busy):
     def run(self):
         while True:
-            try:
+            try:  # noqa: SIM105
                 self.c += 1
-            except:  # noqa: E722, SIM105 - what is tested
+            except:  # noqa: E722 - what is tested
                 pass
 
 
@@ -45,7 +45,7 @@ class NeverLettingGo(Busy):
                 while True:
                     self.c += 1
             except:  # noqa: E722 - what is tested
-                self.is_in_it = True
+                pass
 
 
 class Sleeping(Busy):
@@ -71,6 +71,8 @@ class InAsyncio(Busy):
 class InALongCCall(Busy):
     def run(self):
         self.c = 1
+        self.flush()
+        print("deaf from here on")
         sum(range(10**13))  # one call, which looks at no signal and gives the lock to none
 
 
@@ -142,7 +144,12 @@ def stopped():
         app.run_until(lambda: True)
         for work in root.works_of.values():
             work.run()
-        app.run_until(lambda: all(work.c for work in root.works_of.values()))
+        app.run_until(
+            lambda: (
+                all(work.c for work in root.works_of.values())
+                and app.lines_of(root.works_of["InALongCCall"])
+            )
+        )
         pids = [app.pid_of(work) for work in root.works_of.values()]
         root.stop_works(root.works_of.values())
         app.run_until(lambda: all(map(app.is_gone, pids)))

@@ -1,7 +1,8 @@
 """lightgrid.testing, as a user meets it."""
 
-import lightgrid as L
 import pytest
+
+import lightgrid as L
 from lightgrid.testing import NotReachedError, run_work, stepping
 
 STEP = 2

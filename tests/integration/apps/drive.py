@@ -25,7 +25,6 @@ class Driver(Observer):
         self.lines.append(line)
         print(f"[{work}] {line}", flush=True)
 
-
     def flow_ran(self):
         if eval(self.expression, {"root": self.app.root, "lines": self.lines}):
             raise FlowExit("driven to its end", failed=False)

@@ -1,6 +1,7 @@
 import threading
 
 import pytest
+
 from lightgrid.errors import ClosedError, Reason, RefusedError
 from lightgrid.protocol.link import Settings
 from lightgrid.protocol.messages import Batch, CallError, CallState, CallUpdate, Run
@@ -61,7 +62,7 @@ def test_reading_what_is_not_there_is_refused_by_name(hub):
 
 
 def test_only_works_of_the_app_can_join(hub):
-    with pytest.raises(RefusedError, match="its works are: root.w") as caught:
+    with pytest.raises(RefusedError, match=r"its works are: root\.w") as caught:
         hub.register("root.v", "i", [], "")
     assert caught.value.reason is Reason.NO_SUCH_WORK
 

@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 _CONNECT_S: Final = 120.0
-_ANSWER_S: Final = 600.0
+_ANSWER_S: Final = 180.0
 _END_S: Final = 20.0
 _PACKAGE_ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -42,26 +42,25 @@ class Peer:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.path)
         self._listener.listen(1)
+        self._connection: socket.socket | None = None
         self._stream: Any = None
 
     def wait(self) -> None:
         """Wait until the process has connected."""
         if self._stream is not None:
             return
-        deadline_s = time.monotonic() + _CONNECT_S
-        while not select.select([self._listener], [], [], 0.2)[0]:
-            self._stage.check()
-            if time.monotonic() > deadline_s:
-                raise PeerError(f"{self.name} did not connect")
-        connection, _ = self._listener.accept()
-        connection.settimeout(_ANSWER_S)
-        self._stream = connection.makefile("rw", encoding="utf-8")
+        self._wait_for(self._listener, _CONNECT_S)
+        self._connection, _ = self._listener.accept()
+        self._stream = self._connection.makefile("rw", encoding="utf-8")
 
     def tell(self, command: str, **arguments: Any) -> None:
         """Have something done; `answer` waits for it."""
         self.wait()
-        self._stream.write(json.dumps([command, arguments]) + "\n")
-        self._stream.flush()
+        try:
+            self._stream.write(json.dumps([command, arguments]) + "\n")
+            self._stream.flush()
+        except OSError as error:
+            raise PeerError(f"{self.name} is gone: {error}") from None
 
     def answer(self) -> Any:
         """Return what came of it.
@@ -69,6 +68,8 @@ class Peer:
         Raises:
             PeerError: It failed, or the process is gone.
         """
+        assert self._connection is not None
+        self._wait_for(self._connection, _ANSWER_S)
         line = self._stream.readline()
         if not line:
             raise PeerError(f"{self.name} is gone")
@@ -84,10 +85,19 @@ class Peer:
 
     def close(self) -> None:
         """Let the process end by itself."""
-        if self._stream is not None:
-            with suppress(OSError):
+        with suppress(OSError):
+            if self._stream is not None:
                 self._stream.close()
+            if self._connection is not None:
+                self._connection.close()
         self._listener.close()
+
+    def _wait_for(self, waited_for: socket.socket, timeout_s: float) -> None:
+        deadline_s = time.monotonic() + timeout_s
+        while not select.select([waited_for], [], [], 0.2)[0]:
+            self._stage.check()
+            if time.monotonic() > deadline_s:
+                raise PeerError(f"{self.name} was not heard of for {timeout_s:.0f} s")
 
 
 class Stage:
@@ -112,7 +122,7 @@ class Stage:
             peer.close()
         for process in self._processes:
             try:
-                process.wait(_END_S)
+                process.wait(_END_S if error is None else 1.0)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -127,7 +137,9 @@ class Stage:
     def host(self, module: str, name: str = "", **options: Any) -> Peer:
         """Start a module of `hosts`; its `main` gets the socket's path and the options."""
         return self.program(
-            [sys.executable, "-m", f"lightgrid_bench.hosts.{module}"], name or module, **options
+            [sys.executable, "-P", "-m", f"lightgrid_bench.hosts.{module}"],
+            name or module,
+            **options,
         )
 
     def program(self, command: Sequence[str], name: str, **options: Any) -> Peer:
@@ -136,7 +148,7 @@ class Stage:
         self._processes.append(
             subprocess.Popen(
                 [*command, peer.path, json.dumps(options)],
-                env={**os.environ, "PYTHONPATH": str(_PACKAGE_ROOT)},
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(_python_path())},
                 stdin=subprocess.DEVNULL,
                 stdout=sys.stderr.fileno(),
             )
@@ -150,9 +162,14 @@ class Stage:
                 raise PeerError(f"{process.args!r} ended with code {process.returncode}")
 
 
+def _python_path() -> list[str]:
+    return [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+
+
 def serve(path: str, commands: Mapping[str, Callable[..., Any]]) -> None:
     """Do what the bench says, in the process that is measured, until it lets go."""
-    with socket.socket(socket.AF_UNIX) as connection:
+    # An OSError: the bench is gone, and so are we.
+    with socket.socket(socket.AF_UNIX) as connection, suppress(OSError):
         connection.connect(path)
         stream = connection.makefile("rw", encoding="utf-8")
         for line in stream:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import lightgrid as L
+import lightgrid
 from lightgrid.runtime.observer import Observer
 from lightgrid_bench.hosts.flow import arguments, run_app
 from lightgrid_bench.peers import wait_until
 
 
-class Played(L.Work):
+class Played(lightgrid.Work):
     """A work of so many variables, `v0` and on."""
 
     def __init__(self, variables: int) -> None:
@@ -23,7 +23,7 @@ class Played(L.Work):
         """Be called."""
 
 
-class Root(L.Flow):
+class Root(lightgrid.Flow):
     """A flow that does what the row needs: looks, computes, or calls.
 
     Args:
@@ -39,7 +39,7 @@ class Root(L.Flow):
     ) -> None:
         super().__init__()
         self.tick = 0
-        self.players = L.List(*(Played(variables) for _ in range(works)))
+        self.players = lightgrid.List(*(Played(variables) for _ in range(works)))
         self._busy_s = busy_s
         self._calls = calls
         self._looks = looks

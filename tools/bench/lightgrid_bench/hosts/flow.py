@@ -7,10 +7,11 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import lightgrid as L
+import lightgrid
 from lightgrid.runtime.observer import Observer
 from lightgrid.runtime.run_dir import running_apps
 from lightgrid_bench.clocks import memory_bytes, process_cpu_s, thread_cpu_s
@@ -33,12 +34,15 @@ def cpu() -> dict[str, float]:
 
 def access() -> dict[str, str]:
     """Return how to reach the app that this process runs."""
-    app = next(app for app in running_apps() if app.pid == os.getpid())
-    return {"address": app.address, "token": app.token}
+    own = [app for app in running_apps() if app.pid == os.getpid()]
+    while not own:
+        time.sleep(0.01)
+        own = [app for app in running_apps() if app.pid == os.getpid()]
+    return {"address": own[0].address, "token": own[0].token}
 
 
 def run_app(
-    root: L.Flow, observer: Observer, path: str, commands: Mapping[str, Callable[..., Any]]
+    root: lightgrid.Flow, observer: Observer, path: str, commands: Mapping[str, Callable[..., Any]]
 ) -> None:
     """Run an app in this thread, and do what the bench says in another, until it lets go."""
 
@@ -47,7 +51,7 @@ def run_app(
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=listen, name="bench", daemon=True).start()
-    outcome = L.App(root).execute(L.RunOptions(), observer)
+    outcome = lightgrid.App(root).execute(lightgrid.RunOptions(), observer)
     if outcome.exit_code == 1:
         print(outcome.message, file=sys.stderr)
         sys.exit(1)

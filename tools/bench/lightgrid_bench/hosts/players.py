@@ -135,12 +135,14 @@ class Players:
 
     def flood(self, who: str, works: int, seconds: float) -> int:
         """Send batches of 256 scalars as fast as they go; return how many changes that were."""
-        return _OPS_PER_BATCH * self._do(self._flood(self._senders(who)[:works], seconds))
+        batches: int = self._do(self._flood(self._senders(who)[:works], seconds))
+        return _OPS_PER_BATCH * batches
 
     def tick(self, who: str, works: int, seconds: float, period_s: float) -> int:
         """Send the time once per period from each, evenly spread; return how often."""
         senders = self._senders(who)[:works]
-        return self._do(self._tick(senders, seconds, period_s))
+        changes: int = self._do(self._tick(senders, seconds, period_s))
+        return changes
 
     def pace(self, who: str, first_s: float, period_s: float, count: int) -> None:
         """Send the time at fixed moments, on the first stream."""

@@ -1,0 +1,74 @@
+"""A backend without processes: what it is asked for is written down."""
+
+from __future__ import annotations
+
+import functools
+
+from lightgrid.component.component import note_reads
+from lightgrid.component.status import StatusReason, WorkStage, WorkStatus
+from lightgrid.component.work import Work
+
+
+class FakeApp:
+    """Runs the components below a root as an app does, but executes nothing.
+
+    Attributes:
+        calls: The calls that were made: name of the work, arguments.
+        changed_nodes: What is to be collected.
+        log: Everything else that was asked for.
+    """
+
+    run_count = 0
+
+    def __init__(self, root):
+        self.calls = []
+        self.changed_nodes = {}
+        self.log = []
+        self._clock = 0
+        note_reads()
+        self.attached(root)
+
+    def attached(self, component):
+        self.log.append(("attached", component.name))
+        for one in component._lightgrid_node.walk():
+            node = one._lightgrid_node
+            node.backend = self
+            node.hold_containers()
+            node.notify = functools.partial(self.changed, node)
+            node.take_changed_names()
+            if isinstance(one, Work):
+                one._lightgrid_join_flow()
+
+    def detached(self, component):
+        self.log.append(("detached", component.name))
+        for one in component._lightgrid_node.walk():
+            one._lightgrid_node.backend = one._lightgrid_node.notify = None
+
+    def changed(self, node):
+        self.changed_nodes[node] = None
+
+    def collect(self):
+        """The names that would be compared, by component; what a run of the flow ends with."""
+        nodes, self.changed_nodes = self.changed_nodes, {}
+        found = {node.name: node.take_changed_names() for node in nodes}
+        return {name: names for name, names in found.items() if names}
+
+    def call(self, work, key, args, kwargs):
+        self.calls.append((work.name, args, kwargs))
+        work._calls.add(key, f"call {len(self.calls)}", self._status(WorkStage.PENDING))
+
+    def forget(self, work, key):
+        self.log.append(("forgotten", work.name))
+        work._calls.forget(key)
+
+    def stop(self, work):
+        self.log.append(("stop", work.name))
+
+    def moved(self, work, stage, reason=StatusReason.NONE, result=None):
+        """The newest call of a work gets to another stage."""
+        call_id = work._calls.latest.call_id
+        return work._calls.advance(call_id, self._status(stage, reason, result))
+
+    def _status(self, stage, reason=StatusReason.NONE, result=None):
+        self._clock += 1
+        return WorkStatus(stage, reason, "", float(self._clock), result)

@@ -1,0 +1,47 @@
+import lightgrid as L
+import pytest
+from lightgrid.errors import ComponentError, UnsupportedValueError
+
+
+def test_the_variables_of_a_command_are_its_keyword_arguments():
+    work = L.CommandWork(["node", "worker.js"], counter=0, table={"a": [1]})
+    assert work.state_vars["vars"] == {"counter": 0, "table": {"a": [1]}}
+    assert work.parallel
+    assert not work.start_with_flow
+
+
+def test_a_call_adds_its_arguments_to_the_command():
+    work = L.CommandWork(["prog", 1])
+    assert work._lightgrid_program((), {}) == ["prog", "1"]
+    assert work._lightgrid_program(("a", 2.5), {"name": "x y", "n": 3}) == [
+        "prog", "1", "a", "2.5", "--name", "x y", "--n", "3",
+    ]  # fmt: skip
+
+
+def test_a_command_gets_more_environment_and_a_works_options():
+    work = L.CommandWork(
+        ["x"], environment={"A": "1"}, options={"parallel": False, "raise_exception": False}
+    )
+    assert work._lightgrid_environment() == {"A": "1"}
+    assert not work.parallel
+    assert not work.raise_exception
+
+
+def test_a_variable_that_cannot_be_state_is_refused_when_the_work_is_made():
+    with pytest.raises(UnsupportedValueError, match="bad"):
+        L.CommandWork(["x"], bad={1, 2})
+
+
+@pytest.mark.parametrize("work", [L.CommandWork(["x"]), L.ExternalWork()])
+def test_neither_runs_outside_of_an_app(work):
+    with pytest.raises(NotImplementedError, match="is executed by"):
+        work.run()
+    with pytest.raises(ComponentError, match="needs a running app"):
+        work.start()
+
+
+def test_an_external_work_has_no_process_of_ours_and_says_how_to_join_later():
+    work = L.ExternalWork(options={"raise_exception": False}, x=1)
+    assert work.state_vars["vars"] == {"x": 1}
+    assert work.connection is None
+    assert not work._launch

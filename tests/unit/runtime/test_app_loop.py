@@ -1,0 +1,154 @@
+"""When a flow runs, and what it may do, in an app without works."""
+
+import signal
+
+import pytest
+
+import lightgrid as L
+from lightgrid.component.flow import FlowExit
+from lightgrid.runtime.observer import Observer
+
+
+class Seeing(Observer):
+    """Ends the app when nothing is left to do: when a run has changed nothing."""
+
+    wants_deltas = True
+
+    def __init__(self, runs):
+        self.ran = 0
+        self.commits = []
+        self.stages = []
+        self._runs = runs
+
+    def committing(self, origin, place, base, ops):
+        self.commits.append((origin, place, list(ops)))
+
+    def flow_ran(self):
+        self.ran += 1
+        if self.ran == self._runs:
+            raise FlowExit("enough", failed=False)
+
+
+class Root(L.Flow):
+    def __init__(self, step):
+        super().__init__()
+        self.count = 0
+        self.items = []
+        self._step = step
+
+    def run(self):
+        self._step(self)
+
+
+def execute(root, runs=100):
+    app, observer = L.App(root), Seeing(runs)
+    return app, app.execute(L.RunOptions(), observer), observer
+
+
+def count_to(most):
+    def step(root):
+        if root.count == most:
+            root.stop("counted")
+        root.count += 1
+
+    return step
+
+
+def test_a_flow_that_changes_its_state_runs_again():
+    app, outcome, observer = execute(Root(count_to(5)))
+    assert outcome.message == "counted"
+    assert observer.ran == 5
+    assert app.root.count == 5
+
+
+def test_what_a_run_changed_is_committed_as_one_step():
+    def step(root):
+        root.count = 7
+        root.items.append("x")
+        root.items.append("y")
+
+    _, _, observer = execute(Root(step), runs=1)
+    own = [ops for origin, place, ops in observer.commits if (origin, place) == ("root", ("vars",))]
+    assert len(own) == 1
+    assert len(own[0]) == 2
+
+
+def test_a_list_that_is_kept_elsewhere_and_changed_there_is_seen_too():
+    def step(root):
+        root._alias = getattr(root, "_alias", root.items)
+        if len(root._alias) < 3:
+            root._alias.append(1)
+
+    app, _, _ = execute(Root(step), runs=4)
+    assert app.root.items == [1, 1, 1]
+
+
+def test_what_was_changed_before_the_stop_counts():
+    def step(root):
+        root.count = 42
+        root.stop()
+
+    app, _, observer = execute(Root(step))
+    assert app.state_vars["vars"]["count"] == 42
+    assert any(
+        op.value == 42 for _, _, ops in observer.commits for op in ops if op.path == ("count",)
+    )
+
+
+def test_a_flow_cannot_hide_its_end_from_the_app_by_mistake():
+    def step(root):
+        try:
+            root.stop("ended")
+        except Exception:
+            root.count = 1
+
+    _, outcome, _ = execute(Root(step))
+    assert outcome.message == "ended"
+
+
+def test_an_error_of_the_flow_is_told_from_the_users_first_line_on():
+    def step(root):
+        raise KeyError("the user's")
+
+    app, outcome, _ = execute(Root(step))
+    assert outcome.exit_code == 1
+    assert isinstance(outcome.exception, KeyError)
+    assert app.exception is outcome.exception
+    assert 'raise KeyError("the user\'s")' in outcome.message
+    assert "runtime/app_loop.py" not in outcome.message.replace(__file__, "")
+
+
+def test_a_signal_ends_the_app_with_the_exit_code_of_the_signal():
+    def step(root):
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("it was raised before")
+
+    _, outcome, _ = execute(Root(step))
+    assert (outcome.exit_code, outcome.message) == (130, "interrupted")
+
+
+def test_a_new_name_in_run_is_refused_by_name():
+    def step(root):
+        root.surprise = 1
+
+    _, outcome, _ = execute(Root(step))
+    assert outcome.exit_code == 1
+    assert "root" in outcome.message
+    assert "Cannot set attributes that were not defined in __init__: surprise" in outcome.message
+
+
+def test_an_app_runs_once():
+    app, _, _ = execute(Root(count_to(1)))
+    with pytest.raises(L.ComponentError, match="once"):
+        app.execute(L.RunOptions(), Observer())
+
+
+def test_the_stage_of_an_app_is_in_its_tree():
+    _, _, observer = execute(Root(count_to(1)))
+    stages = [
+        op.value
+        for _, place, ops in observer.commits
+        for op in ops
+        if (*place, *op.path) == ("app_state", "stage")
+    ]
+    assert stages == ["running", "stopping", "stopped"]

@@ -1,0 +1,120 @@
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lightgrid.runtime import guard
+
+PATIENCE_S = 30.0
+
+#: Says that it is ready, and what it does with SIGTERM stands in {}.
+PROCESS = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, {})
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+class Guarded:
+    """A guard that a flow of ours talks to."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-S", guard.__file__],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+            text=True,
+        )
+        self.works = []
+
+    def work(self, on_term, code=PROCESS):
+        work = subprocess.Popen(
+            [sys.executable, "-S", "-c", code.replace("{}", on_term)],
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            text=True,
+        )
+        self.works.append(work)
+        work.first_line = work.stdout.readline()
+        return work
+
+    def tell(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def flow_is_gone(self):
+        self.process.stdin.close()
+        assert self.process.wait(PATIENCE_S) == 0
+
+    def close(self):
+        for one in [self.process, *self.works]:
+            one.kill()
+            one.wait()
+            for stream in (one.stdin, one.stdout):
+                if stream is not None:
+                    stream.close()
+
+
+@pytest.fixture
+def guarded():
+    guarded = Guarded()
+    yield guarded
+    guarded.close()
+
+
+def test_a_work_is_asked_to_end_and_has_its_grace(guarded):
+    work = guarded.work("lambda *_: sys.exit(3)")
+    guarded.tell(f"+{work.pid} {PATIENCE_S}")
+    guarded.flow_is_gone()
+    assert work.wait(PATIENCE_S) == 3
+
+
+def test_a_work_that_does_not_end_is_killed_after_its_grace(guarded):
+    work = guarded.work("signal.SIG_IGN")
+    guarded.tell(f"+{work.pid} 0.1")
+    guarded.flow_is_gone()
+    assert work.wait(PATIENCE_S) == -signal.SIGKILL
+
+
+def test_what_a_work_has_started_ends_with_it(guarded):
+    code = PROCESS.replace('"ready"', "os.fork()")
+    work = guarded.work("signal.SIG_DFL", code)
+    child = max(int(line) for line in (work.first_line, work.stdout.readline()))
+    guarded.tell(f"+{work.pid} {PATIENCE_S}")
+    guarded.flow_is_gone()
+    work.wait(PATIENCE_S)
+    deadline_s = time.monotonic() + PATIENCE_S
+    while is_alive(child):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+
+
+def is_alive(pid):
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_work_that_ended_before_is_left_alone(guarded):
+    # Its number may belong to another process by now: here it does.
+    work = guarded.work("lambda *_: sys.exit(3)")
+    guarded.tell(f"+{work.pid} 1.0")
+    guarded.tell(f"-{work.pid}")
+    guarded.flow_is_gone()
+    assert work.poll() is None
+
+
+def test_a_guard_does_not_hear_the_signals_of_a_terminal(guarded):
+    work = guarded.work("lambda *_: sys.exit(3)")
+    guarded.tell(f"+{work.pid} {PATIENCE_S}")
+    # What it writes back does not exist: its readiness shows in what it ends.
+    for _ in range(3):
+        assert guarded.process.poll() is None
+    guarded.flow_is_gone()
+    assert work.wait(PATIENCE_S) == 3

@@ -1,0 +1,105 @@
+import threading
+
+import pytest
+
+from lightgrid.runtime.logs import LogFollower, last_lines
+
+PATIENCE_S = 30.0
+
+
+class Screen:
+    def __init__(self):
+        self.lines = []
+        self.grown = threading.Condition()
+
+    def __call__(self, work, line):
+        with self.grown:
+            self.lines.append((work, line))
+            self.grown.notify_all()
+
+    def wait_for(self, count):
+        with self.grown:
+            assert self.grown.wait_for(lambda: len(self.lines) >= count, PATIENCE_S)
+
+
+@pytest.fixture
+def screen():
+    return Screen()
+
+
+@pytest.fixture
+def follower(screen):
+    follower = LogFollower(screen)
+    yield follower
+    follower.close()
+
+
+def append(path, data):
+    with path.open("ab") as file:
+        file.write(data)
+
+
+def test_lines_are_shown_as_they_come_and_the_rest_at_the_end(follower, screen, tmp_path):
+    path = tmp_path / "w.log"
+    follower.follow("w", path)
+    follower.start()
+    append(path, b"one\ntw")
+    screen.wait_for(1)
+    append(path, b"o\r\nthree")
+    screen.wait_for(2)
+    follower.close()
+    assert screen.lines == [("w", "one"), ("w", "two"), ("w", "three")]
+
+
+def test_a_file_is_followed_once_and_from_its_beginning(follower, screen, tmp_path):
+    path = tmp_path / "w.log"
+    append(path, b"before\n")
+    follower.follow("w", path)
+    follower.follow("w", path)
+    follower.close()
+    assert screen.lines == [("w", "before")]
+
+
+def test_what_is_left_is_shown_when_a_work_is_dropped(follower, screen, tmp_path):
+    path = tmp_path / "w.log"
+    follower.follow("w", path)
+    append(path, b"last\n" * 100_000)
+    follower.drop("w")
+    assert len(screen.lines) == 100_000
+    append(path, b"more\n")
+    follower.close()
+    assert len(screen.lines) == 100_000
+
+
+def test_bytes_that_are_no_text_are_shown_all_the_same(follower, screen, tmp_path):
+    path = tmp_path / "w.log"
+    append(path, b"\xff\xfe caf\xc3\xa9\n")
+    follower.follow("w", path)
+    follower.close()
+    assert screen.lines == [("w", "\ufffd\ufffd café")]
+
+
+def test_a_line_without_end_is_shown_in_pieces(follower, screen, tmp_path):
+    path = tmp_path / "w.log"
+    append(path, b"x" * 1_000_000)
+    follower.follow("w", path)
+    follower.close()
+    assert sum(len(line) for _, line in screen.lines) == 1_000_000
+    assert len(screen.lines) > 1
+
+
+def test_a_file_that_is_not_there_yet_is_waited_for(follower, screen, tmp_path):
+    path = tmp_path / "w.log"
+    follower.follow("w", path)
+    follower.start()
+    append(path, b"here\n")
+    screen.wait_for(1)
+
+
+def test_the_last_lines_of_a_work_are_at_hand(follower, tmp_path):
+    path = tmp_path / "w.log"
+    append(path, "".join(f"{number}\n" for number in range(100_000)).encode())
+    follower.follow("w", path)
+    assert follower.tail("w", 2) == ["99998", "99999"]
+    assert follower.tail("nobody") == []
+    assert last_lines(tmp_path / "none.log", 3) == []

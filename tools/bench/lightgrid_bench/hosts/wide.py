@@ -1,0 +1,89 @@
+"""A flow and a work that have so many variables each, of which one at a time is assigned."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import lightgrid
+from lightgrid_bench.clocks import thread_cpu_s
+from lightgrid_bench.hosts.external import Counting
+from lightgrid_bench.hosts.flow import arguments, run_app
+from lightgrid_bench.peers import serve, wait_until
+
+
+class Wide(lightgrid.Work):
+    """A work of many variables."""
+
+    def __init__(self, leaves: int) -> None:
+        super().__init__(parallel=True)
+        self.kick = 0
+        for index in range(leaves):
+            setattr(self, f"v{index}", 0)
+        self._leaves = leaves
+
+    def run(self, path: str) -> None:
+        """Do what the bench says."""
+        serve(path, {"assign": self.assign, "start_flow": self.start_flow})
+
+    def assign(self, count: int, period_s: float) -> float:
+        """Assign random variables; return the CPU seconds of collecting and sending one."""
+        self.flush()
+        begin_s = thread_cpu_s("lightgrid work")
+        for index in range(count):
+            setattr(self, f"v{random.randrange(self._leaves)}", index + 1)
+            time.sleep(period_s)
+        self.flush()
+        return (thread_cpu_s("lightgrid work") - begin_s) / count
+
+    def start_flow(self) -> None:
+        """Have the flow run."""
+        self.kick += 1
+        self.flush()
+
+
+class Root(lightgrid.Flow):
+    """A flow of many variables."""
+
+    def __init__(self, leaves: int, path: str) -> None:
+        super().__init__()
+        for index in range(leaves):
+            setattr(self, f"v{index}", 0)
+        self.w = Wide(leaves)
+        self._leaves = leaves
+        self._path = path
+        self._left = 0
+        self._end_cpu_s = 0.0
+        self._begin_cpu_s = 0.0
+
+    def run(self) -> None:
+        """Assign a random variable, while any are asked for."""
+        self.w.run(self._path)
+        if self._left:
+            if not self._begin_cpu_s:
+                self._begin_cpu_s = time.thread_time()
+            self._left -= 1
+            setattr(self, f"v{random.randrange(self._leaves)}", self._left + 1)
+            if not self._left:
+                self._end_cpu_s = time.thread_time()
+
+
+def main() -> None:
+    """Run the app."""
+    path, options = arguments()
+    root = Root(options["leaves"], options["work_path"])
+    observer = Counting(None)
+
+    def expect(count: int) -> None:
+        root._begin_cpu_s = root._end_cpu_s = 0.0
+        root._left = count
+
+    def flow_cpu_s(count: int) -> float:
+        wait_until(lambda: root._end_cpu_s > 0)
+        return (root._end_cpu_s - root._begin_cpu_s) / count
+
+    run_app(root, observer, path, {"expect": expect, "flow_cpu_s": flow_cpu_s})
+
+
+if __name__ == "__main__":
+    main()
