@@ -134,7 +134,11 @@ class ComponentError(LightgridError):
     """Components are put together or called in a way that has no meaning."""
 
 
-class UndeclaredAttributeError(ComponentError, AttributeError):
+class ComponentAttributeError(ComponentError, AttributeError):
+    """An attribute of a component cannot be used like this."""
+
+
+class UndeclaredAttributeError(ComponentAttributeError):
     """A public attribute appeared after `__init__`."""
 
     def __init__(self, component: str, attribute: str) -> None:

@@ -65,6 +65,10 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
         launcher = (options.make_launcher or LocalLauncher)()
         stack.callback(launcher.close)
 
+        # The server's own certificate is what its works trust: no one else is to be believed.
+        certificate = options.tls_certificate
+        root_certificates = None if certificate is None else certificate.read_bytes()
+
         def spec_of(work: Work, stop_grace_s: float) -> bytes:
             try:
                 return dump_spec(
@@ -74,6 +78,7 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
                     seen_revision=hub.process_starts(work.name),
                     stop_grace_s=stop_grace_s,
                     log_level=options.log_level,
+                    root_certificates=root_certificates,
                 )
             except Exception as error:
                 raise LightgridError(

@@ -6,7 +6,12 @@ from abc import ABCMeta
 from typing import TYPE_CHECKING, Any
 
 from lightgrid.component.node import Node
-from lightgrid.errors import ComponentError, UndeclaredAttributeError, UnsupportedValueError
+from lightgrid.errors import (
+    ComponentAttributeError,
+    ComponentError,
+    UndeclaredAttributeError,
+    UnsupportedValueError,
+)
 from lightgrid.state.values import SCALAR_TYPES, Value, check_value, copy_value
 
 if TYPE_CHECKING:
@@ -281,9 +286,9 @@ class Component(metaclass=ComponentType):
         return f"a {type(found).__name__} is a component; only flows can have components"
 
 
-def _forgotten_init(cls: type, more: str = "") -> ComponentError:
+def _forgotten_init(cls: type, more: str = "") -> ComponentAttributeError:
     text = f"{cls.__name__}: Did you forget to call super().__init__()? {more}"
-    return ComponentError(text.rstrip())
+    return ComponentAttributeError(text.rstrip())
 
 
 def _is_data_descriptor(cls: type, name: str) -> bool:

@@ -13,7 +13,7 @@ from lightgrid.component.component import Component
 from lightgrid.component.schedule import Schedule, next_event
 from lightgrid.component.structures import as_structure, group_of
 from lightgrid.component.work import Work
-from lightgrid.errors import ComponentError
+from lightgrid.errors import ComponentAttributeError
 
 
 class FlowExit(BaseException):
@@ -129,7 +129,7 @@ class Flow(Component):
         bound = node.child(name)
         if bound is not None:
             if bound is not value:
-                raise ComponentError(
+                raise ComponentAttributeError(
                     f"{node.label}.{name} is a component and can't be changed once defined. Put "
                     "components that come and go into a List or Dict"
                 )

@@ -234,14 +234,13 @@ class AppLoop:
                 self._processes.joined(work)
             case Silent():
                 if not self._processes.lost(work):
-                    self._statuses.open_calls_moved(
+                    self._statuses.running_calls_said(
                         work,
-                        WorkStage.RUNNING,
                         StatusReason.UNRESPONSIVE,
                         "the process lives but was not heard of for its lease",
                     )
             case Heard():
-                self._statuses.open_calls_moved(work, WorkStage.RUNNING, StatusReason.NONE)
+                self._statuses.running_calls_said(work, StatusReason.NONE)
             case Left():
                 pass
 

@@ -113,4 +113,4 @@ class FlowChanges:
         try:
             return diff_variables(mirror, live, names)
         except UnsupportedValueError as error:
-            raise error.inside(node.name) from None
+            raise node.explain(error) from None

@@ -58,11 +58,17 @@ class Interrupter:
         self._make_error: Callable[[], BaseException] | None = None
         self._is_poking = False
         self._is_closed = False
+        self._stop_signals: frozenset[int] = frozenset()
 
     def install(self, *stop_signals: signal.Signals) -> None:
         """Handle signals from now on; each of these asks to stop."""
+        self._stop_signals = frozenset(stop_signals)
         for number in (*stop_signals, _POKE):
             signal.signal(number, self._handle)
+
+    def is_stop_signal(self, numbers: bytes) -> bool:
+        """Tell whether one of these signals, as their numbers, asks to stop."""
+        return not self._stop_signals.isdisjoint(numbers)
 
     def call(self, function: Callable[..., ResultT], *args: Any, **kwargs: Any) -> ResultT:
         """Execute user code that may be interrupted.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,10 +45,37 @@ class Interruption:
         for number in _SIGNALS:
             self._previous[number] = signal.signal(number, self._handle)
         try:
-            yield
+            with self._waking():
+                yield
         finally:
             for handled, handler in self._previous.items():
                 signal.signal(handled, handler)
+
+    @contextmanager
+    def _waking(self) -> Iterator[None]:
+        """Wake the loop from outside of it, too.
+
+        A handler runs when the interpreter comes by. A signal that arrives just before the
+        loop's wait blocks would wait with it; what it writes to the wakeup descriptor, at
+        once, another thread reads.
+        """
+        reader, writer = socket.socketpair()
+        writer.setblocking(False)
+        before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+
+        def wake_at_signals() -> None:
+            while reader.recv(64):
+                self._wake()
+
+        thread = threading.Thread(target=wake_at_signals, name="lightgrid signals", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+            writer.close()
+            thread.join()
+            reader.close()
 
     @contextmanager
     def user_code(self) -> Iterator[None]:

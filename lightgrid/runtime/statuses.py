@@ -65,7 +65,8 @@ class StatusWriter:
     def call_forgotten(self, work: Work, key: str) -> None:
         """Note that a call is to be as if it had never been made."""
         if work._calls.forget(key):
-            self._write(work, Remove(("calls", key)))
+            status = Set(("status",), work.status.to_value())
+            self._write(work, Remove(("calls", key)), status)
 
     def open_calls_moved(
         self, work: Work, stage: WorkStage, reason: StatusReason, message: str = ""
@@ -75,6 +76,12 @@ class StatusWriter:
         for record in records:
             self.call_moved(work, record.call_id, stage, reason, message)
         return len(records)
+
+    def running_calls_said(self, work: Work, reason: StatusReason, message: str = "") -> None:
+        """Note something about the calls that run, which go on running."""
+        for record in work._calls.open_records():
+            if record.status.stage is WorkStage.RUNNING:
+                self.call_moved(work, record.call_id, WorkStage.RUNNING, reason, message)
 
     def process_moved(
         self,

@@ -397,9 +397,7 @@ class Supervisor:
         if seat.waiting and not process.is_ours:
             # The next call is another start of the program, which may go well.
             for run in given:
-                self._statuses.call_moved(
-                    seat.work, run.call_id, WorkStage.FAILED, reason, message
-                )
+                self._statuses.call_moved(seat.work, run.call_id, WorkStage.FAILED, reason, message)
             if seat.work.raise_exception:
                 raise WorkFailedError(seat.name, message)
             return

@@ -98,7 +98,7 @@ class Collector:
             try:
                 ops = self._find(names, values, now_s)
             except UnsupportedValueError as error:
-                errors.append(error.inside(self._node.name))
+                errors.append(self._node.explain(error))
                 names.remove(error.path[0])
             else:
                 self.publisher.put(ops, calls_after(errors))

@@ -16,6 +16,7 @@ import _thread
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -133,6 +134,11 @@ class WorkLoop:
 
     def start(self) -> None:
         """Begin to connect."""
+        self._signals, writer = socket.socketpair()
+        for end in (self._signals, writer):
+            end.setblocking(False)
+        self._wakeup = writer  # kept: the descriptor is the signal handler's
+        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
         self._thread.start()
         self._started.wait()
         self._node.notify = self._notify
@@ -195,6 +201,7 @@ class WorkLoop:
     def forget_in_child(self) -> None:
         """Take no part in anything, in a forked child: the thread is not there."""
         self._node.notify = None
+        signal.set_wakeup_fd(-1)
 
     def _ask(self, coroutine: Coroutine[Any, Any, AnswerT]) -> AnswerT:
         """Have the loop's thread execute something and wait for it.
@@ -254,6 +261,7 @@ class WorkLoop:
         joining = self._joining
         self._loop = asyncio.get_running_loop()
         self._wake, self._progress, self._closing = Wake(), asyncio.Event(), asyncio.Event()
+        self._loop.add_reader(self._signals.fileno(), self._on_signals)
         client = WorkClient(joining.address, joining.token, joining.root_certificates)
         self._session = WorkSession(
             client,
@@ -283,6 +291,14 @@ class WorkLoop:
             for task in (session, collecting, closing):
                 await ignore_errors(task)
             await client.close()
+
+    def _on_signals(self) -> None:
+        """Stop at a signal that the main thread did not get to.
+
+        One that arrives just before the main thread blocks would wait with it.
+        """
+        if self._interrupter.is_stop_signal(self._signals.recv(64)):
+            self._interrupter.stop()
 
     def _note_refusal(self, error: BaseException | None) -> None:
         if isinstance(error, LightgridError):

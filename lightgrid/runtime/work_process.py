@@ -194,7 +194,7 @@ def main() -> int:
         return 1
     from lightgrid.runtime.work_loop import Joining
 
-    joining = Joining(address, spec.work, token, spec.seen_revision)
+    joining = Joining(address, spec.work, token, spec.seen_revision, spec.root_certificates)
     return WorkProcess(work, joining, spec.stop_grace_s).run(signal.SIGTERM)
 
 
@@ -272,7 +272,7 @@ def _find_work(module: ModuleType, app_file: str, name: str) -> Work:
 
 def _is_app(value: object) -> bool:
     # Not by its class, which is made of what stands above this module.
-    return type(value).__module__.partition(".")[0] == "lightgrid" and hasattr(value, "root")
+    return any(base.__module__ == "lightgrid.app" for base in type(value).__mro__)
 
 
 def _prepare(log_level: str) -> None:

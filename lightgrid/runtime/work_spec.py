@@ -42,6 +42,7 @@ class WorkSpec:
         seen_revision: The revision of the state tree that the work's variables were taken at.
         stop_grace_s: How long leaving may take when nobody says another time.
         log_level: Of the "lightgrid" logger, as `logging` names it.
+        root_certificates: PEM, when the flow server speaks TLS.
     """
 
     work: str
@@ -53,6 +54,7 @@ class WorkSpec:
     seen_revision: int = 0
     stop_grace_s: float = 2.0
     log_level: str = "WARNING"
+    root_certificates: bytes | None = None
 
 
 def dump_spec(
@@ -62,6 +64,7 @@ def dump_spec(
     seen_revision: int,
     stop_grace_s: float,
     log_level: str = "WARNING",
+    root_certificates: bytes | None = None,
     main_module: str | None = None,
 ) -> bytes:
     """Return what a new process of the work is to read.
@@ -72,6 +75,7 @@ def dump_spec(
         seen_revision: The state tree's revision now.
         stop_grace_s: See `WorkSpec`.
         log_level: See `WorkSpec`.
+        root_certificates: See `WorkSpec`.
         main_module: See `WorkSpec`.
 
     Raises:
@@ -89,6 +93,7 @@ def dump_spec(
         seen_revision=seen_revision,
         stop_grace_s=stop_grace_s,
         log_level=log_level,
+        root_certificates=root_certificates,
     )
     return pickle.dumps(spec, protocol=5)
 

@@ -84,13 +84,13 @@ def test_a_schedule_runs_the_flow_every_second_and_nothing_else_does():
         def __init__(self):
             super().__init__()
             self.ticks = 0
-            self.idle = 0
+            self._idle = 0
 
         def run(self):
             if self.schedule("* * * * * *"):
                 self.ticks += 1
             else:
-                self.idle += 1
+                self._idle += 1
             if self.ticks == 3:
                 self.stop()
 
@@ -98,7 +98,7 @@ def test_a_schedule_runs_the_flow_every_second_and_nothing_else_does():
     with stepping(root) as app:
         assert app.run_until_end().exit_code == 0
         # Each tick is a change of state, for which the flow runs once more.
-        assert root.idle <= 6
+        assert root._idle <= 6
         assert app.loop.wake_count < 40
     (schedule,) = root.state["calls"]["scheduling"].values()
     assert schedule["cron"] == "* * * * * *"
@@ -117,7 +117,7 @@ def test_an_app_tells_its_stage_and_its_state_from_start_to_end():
             (self.fail if self._fails else self.stop)("enough")
 
     with stepping(Root()) as app:
-        pass
+        assert app.run_until_end().exit_code == 0
     assert app.app.state["app_state"] == {"stage": "stopped"}
     assert app.app.state["vars"] == {"stages": ["running"]}
     assert L.App(Root()).stage == "starting"

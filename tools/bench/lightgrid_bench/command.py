@@ -13,7 +13,6 @@ from rich.console import Console
 
 from lightgrid_bench import environments, report
 from lightgrid_bench.machine import this_machine
-from lightgrid_bench.peers import PeerError
 from lightgrid_bench.plan import Plan
 from lightgrid_bench.rows import ROWS
 
@@ -49,14 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for current in options.rows or ROWS:
         try:
             entries += [(current, figure) for figure in ROWS[current].measure(plan)]
-        except (PeerError, TimeoutError) as error:
+        except Exception:  # the other rows are worth having
             failed = True
-            say(f"[red]failed[/]: {error}")
+            say("failed")
+            progress.print_exception()
+        if options.json:  # after each row: a long run may be ended
+            report.write_json(entries, machine, options.json)
+        if options.markdown:
+            report.write_markdown(entries, machine, options.markdown)
     report.show(entries, console)
-    if options.json:
-        report.write_json(entries, machine, options.json)
-    if options.markdown:
-        report.write_markdown(entries, machine, options.markdown)
     return int(failed)
 
 

@@ -34,10 +34,15 @@ class Bare(delta_service_pb2_grpc.DeltaServiceServicer):
         return delta_service_pb2.StreamDeltasResponse()
 
     def take_all(self, message: Any) -> None:
-        """Make the path and the Python value of each op."""
+        """Make the path and the Python value of each op, of whatever kind, as fast as can be.
+
+        To ask each value for its kind, as one would write it, would take twice as long.
+        """
         for op in message.ops:
             tuple(op.path)
-            getattr(op.set, op.set.WhichOneof("kind"))
+            value = op.set
+            if not (value.int_value or value.double_value or value.string_value):
+                getattr(value, value.WhichOneof("kind"))
         self.op_count += len(message.ops)
 
     def take_stamp(self, message: Any) -> None:
