@@ -18,17 +18,20 @@ class Node(L.Work):
     def run(self, rank, addresses):
         own = (rank + 1) ** 2
         following = addresses[(rank + 1) % len(addresses)]
-        with socket.create_server((self.host, self.port)) as server:
-            with connect(following) as out, server.accept()[0] as into:
-                if rank == 0:
-                    send(out, own)
-                    self.total = receive(into)
-                    send(out, self.total)
-                    receive(into)  # it was everywhere
-                else:
-                    send(out, receive(into) + own)
-                    self.total = receive(into)
-                    send(out, self.total)
+        with (
+            socket.create_server((self.host, self.port)) as server,
+            connect(following) as out,
+            server.accept()[0] as into,
+        ):
+            if rank == 0:
+                send(out, own)
+                self.total = receive(into)
+                send(out, self.total)
+                receive(into)  # it was everywhere
+            else:
+                send(out, receive(into) + own)
+                self.total = receive(into)
+                send(out, self.total)
 
 
 def connect(address):

@@ -42,6 +42,15 @@ class Structure(Component):
         """The works in here, at any depth."""
         return [one for one in self._lightgrid_node.walk() if isinstance(one, Work)]
 
+    @property
+    def flows(self) -> dict[str, Component]:
+        """The flows in here, at any depth, by name."""
+        return {
+            one.name: one
+            for one in self._lightgrid_node.walk()
+            if not isinstance(one, Work | Structure)
+        }
+
 
 class List(Structure, MutableSequence[Any]):
     """A list of components: flows, works, or structures again."""

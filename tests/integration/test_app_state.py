@@ -334,4 +334,4 @@ def test_a_flow_that_holds_what_cannot_be_state_ends_the_app_and_names_the_place
     with stepping(Bad()) as app:
         outcome = app.run_until_end()
     assert outcome.exit_code == 1
-    assert "root: items.0" in outcome.message
+    assert "Bad: items.0" in outcome.message

@@ -7,10 +7,11 @@ import sys
 import time
 
 import grpc
-import lightgrid as L
-import lightgrid.component.calls
 import numpy as np
 import pytest
+
+import lightgrid as L
+import lightgrid.component.calls
 from lightgrid.errors import ComponentError
 from lightgrid.testing import run_work, stepping
 from lightgrid_protos.v1 import delta_service_pb2, work_service_pb2
@@ -28,7 +29,7 @@ class Root(L.Flow):
         pass
 
 
-# --- programs ---------------------------------------------------------------------------------
+# --- programs -----------------------------------------------------------------------------------
 
 
 def test_any_program_is_a_work_with_its_exit_code_and_output():
@@ -207,7 +208,7 @@ def test_a_token_opens_its_own_work_alone():
         )
 
 
-# --- arguments and results ------------------------------------------------------------------------
+# --- arguments and results ----------------------------------------------------------------------
 
 
 @dataclasses.dataclass
@@ -281,7 +282,7 @@ def test_what_run_returns_is_in_the_status_and_what_cannot_be_state_fails_the_ca
         assert "returned a dict at x" in w.status.message
 
 
-# --- what is remembered -----------------------------------------------------------------------------
+# --- what is remembered -------------------------------------------------------------------------
 
 
 def test_a_failed_call_is_made_again_when_it_is_retried():

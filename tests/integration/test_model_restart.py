@@ -4,8 +4,9 @@ import os
 import signal
 import time
 
-import lightgrid as L
 import pytest
+
+import lightgrid as L
 from lightgrid.component.restart import Restart
 from lightgrid.testing import stepping
 

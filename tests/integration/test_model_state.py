@@ -3,8 +3,9 @@
 import os
 import time
 
-import lightgrid as L
 import pytest
+
+import lightgrid as L
 from lightgrid.errors import ClosedError, ComponentError
 from lightgrid.runtime import app_loop
 from lightgrid.runtime.observer import Observer
@@ -179,15 +180,17 @@ def test_a_slow_flow_is_warned_of_once(monkeypatch):
                 self.stop()
 
     class Listener(Observer):
-        said_problems = []
+        def __init__(self):
+            self.problems = []
 
         def said(self, message, *, is_problem=False):
             if is_problem:
-                self.said_problems.append(message)
+                self.problems.append(message)
 
     app = L.App(Slow())
-    app.execute(RunOptions(), Listener())
-    (problem,) = Listener.said_problems
+    listener = Listener()
+    app.execute(RunOptions(), listener)
+    (problem,) = listener.problems
     assert "the flow's run takes" in problem
     assert "into a work" in problem
 

@@ -282,9 +282,7 @@ def test_a_work_starts_with_the_flow_or_at_its_first_call_or_when_it_is_told_to(
         def run(self):
             return os.getpid()
 
-    root = Root(
-        eager=Plain(), lazy=Plain(start_with_flow=False), told=Plain(start_with_flow=False)
-    )
+    root = Root(eager=Plain(), lazy=Plain(start_with_flow=False), told=Plain(start_with_flow=False))
     with stepping(root) as app:
         app.run_until(lambda: root.eager.started_in)
         assert app.stages_of(root.eager) == ["not_started", "started"]
@@ -297,7 +295,12 @@ def test_a_work_starts_with_the_flow_or_at_its_first_call_or_when_it_is_told_to(
         app.run_until(lambda: root.told.has_succeeded and root.lazy.has_succeeded)
         assert root.told.status.result == root.told.started_in
         assert app.stages_of(root.lazy) == [
-            "not_started", "pending", "started", "pending", "running", "succeeded",
+            "not_started",
+            "pending",
+            "started",
+            "pending",
+            "running",
+            "succeeded",
         ] or app.stages_of(root.lazy) == ["not_started", "pending", "running", "succeeded"]
 
 

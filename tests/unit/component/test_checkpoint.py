@@ -1,5 +1,6 @@
-import lightgrid as L
 import pytest
+
+import lightgrid as L
 from lightgrid.component.status import WorkStage, WorkStatus
 from lightgrid.errors import ComponentError, UndeclaredAttributeError
 
@@ -144,7 +145,7 @@ def test_set_state_takes_a_state_tree_back_and_refuses_what_is_not_declared():
     assert after.state_vars == before.state_vars
     with pytest.raises(UndeclaredAttributeError):
         after.set_state({"vars": {"other": 1}})
-    with pytest.raises(ComponentError, match="[Rr]oot has no component 'nobody'"):
+    with pytest.raises(ComponentError, match=r"[Rr]oot has no component 'nobody'"):
         after.set_state({"vars": {}, "works": {"nobody": {"vars": {}}}})
 
 

@@ -1,5 +1,6 @@
-import lightgrid as L
 import pytest
+
+import lightgrid as L
 from lightgrid.errors import ComponentError, UnsupportedValueError
 
 

@@ -1,6 +1,7 @@
 import random
 
 import pytest
+
 from lightgrid.component.restart import Restart
 
 

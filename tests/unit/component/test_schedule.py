@@ -1,8 +1,9 @@
 import time
 from datetime import datetime
 
-import lightgrid as L
 import pytest
+
+import lightgrid as L
 from lightgrid.component import flow as flow_module
 from lightgrid.component.schedule import Schedule, next_event
 from lightgrid.errors import ComponentError

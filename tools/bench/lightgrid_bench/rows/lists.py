@@ -23,16 +23,19 @@ def measure(plan: Plan) -> Iterator[Figure]:
             work.wait()
             for how in ("append", "assign"):
                 share = Figure(f"{power}, {how}: collecting", "% CPU", bar=5, aim=2)
+                thread = Figure(f"{power}, {how}: with sending it", "% CPU")
                 told = Figure(f"{power}, {how}: items told per change", "", bar=1.0)
                 oldest = Figure(f"{power}, {how}: seen after, at most", "ms", bar=1000)
                 for _ in plan.turns(f"list of {power}, {how}"):
                     flow.ask("taken")
                     made = work.ask("change", how=how, seconds=seconds, period_s=0.01)
                     taken = flow.ask("taken")
-                    share.add(100 * made["share"])
+                    share.add(100 * made["collecting"])
+                    thread.add(100 * made["thread"])
                     told.add(taken["items"] / made["changes"])
                     oldest.add(taken["oldest_ms"])
                     told.note = f"{taken['ops']} ops in {taken['batches']} deltas"
                 yield share
+                yield thread
                 yield told
                 yield oldest

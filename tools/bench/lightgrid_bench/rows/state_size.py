@@ -49,8 +49,9 @@ def measure(plan: Plan) -> Iterator[Figure]:
 
 def _costs(flow: Peer, work: Peer, watcher: Peer, count: int) -> dict[str, float]:
     """Return CPU microseconds per change, by side."""
+    work.ask("settle")
     watched, before = watcher.ask("settle", at_least=0), flow.ask("cpu")
-    work_s = work.ask("assign", count=count, period_s=0.008)
+    work_s = work.ask("assign", count=count, period_s=0.01)
     after = flow.ask("cpu")
     seen = watcher.ask("settle", at_least=int(watched["changes"]) + 1)
     merging_s = (after["flow"] - before["flow"]) / count
