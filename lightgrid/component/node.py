@@ -9,11 +9,11 @@ run of the flow is followed by looking at what it has read, not at everything.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lightgrid.errors import ComponentError, UnsupportedValueError
-from lightgrid.state.delta import Op, Path, Set, apply
+from lightgrid.state.delta import Assignments, Op, Path, Set, apply
 from lightgrid.state.values import SCALAR_TYPES, Value, copy_value, is_container
 
 if TYPE_CHECKING:
@@ -240,9 +240,15 @@ class Node:
             error = UnsupportedValueError(error.path, advice)
         return error.inside(self.label)
 
-    def receive(self, ops: list[Op]) -> None:
+    def receive(self, ops: Sequence[Op]) -> None:
         """Apply changes that a work made to its own variables, in the flow's process."""
         variables = self.component._lightgrid_vars
+        if type(ops) is Assignments:
+            variables.update(ops.values)
+            if self.held:
+                for name in self.held.keys() & ops.values.keys():
+                    del self.held[name]
+            return
         for op in ops:
             if type(op) is Set and len(op.path) == 1:
                 value = op.value

@@ -71,7 +71,7 @@ class Told:
 class Merged:
     """What a merge brings to the flow, between two of its runs."""
 
-    ops: list[Op]
+    ops: Sequence[Op]
     calls: list[CallUpdate]
 
 

@@ -22,7 +22,17 @@ from typing import Final
 
 from lightgrid.errors import Reason, RefusedError
 from lightgrid.protocol.messages import Batch
-from lightgrid.state.delta import Op, Path, Remove, Set, Splice, apply, apply_fitting, variable_of
+from lightgrid.state.delta import (
+    Assignments,
+    Op,
+    Path,
+    Remove,
+    Set,
+    Splice,
+    apply,
+    apply_fitting,
+    variable_of,
+)
 from lightgrid.state.diff import diff
 from lightgrid.state.values import SCALAR_TYPES, Value, copy_value, count_nodes, same
 
@@ -96,7 +106,7 @@ class Replica:
             self._settle_overlay(changed)
         self._pending.append(batch)
 
-    def merge(self, view: dict[str, Value]) -> list[Op]:
+    def merge(self, view: dict[str, Value]) -> Sequence[Op]:
         """Return the ops that bring the view up to all batches taken, and forget these.
 
         Cost: O(ops); a variable that the flow has written to is compared whole.
@@ -106,13 +116,12 @@ class Replica:
             written = {variable_of(write.op) for write in self.overlay}
             taken = (variable_of(op) for batch in self._pending for op in batch.ops)
             self._rebuild.update(dict.fromkeys(name for name in taken if name in written))
-        ops: list[Op] = []
-        for batch in self._pending:
-            if not batch.snapshot:
-                if self._rebuild:
-                    ops.extend(op for op in batch.ops if variable_of(op) not in self._rebuild)
-                else:
-                    ops.extend(batch.ops)
+        runs = [batch.ops for batch in self._pending if not batch.snapshot]
+        flat = [run for run in runs if type(run) is Assignments]
+        if not self._rebuild and len(flat) == len(runs):
+            self._pending.clear()
+            return flat[0] if len(flat) == 1 else Assignments.joined(flat)
+        ops = [op for run in runs for op in run if variable_of(op) not in self._rebuild]
         for name in self._rebuild:
             ops.extend(diff(view[name], self._current(name), (name,)))
         self._pending.clear()
@@ -219,6 +228,8 @@ class Replica:
             self.overlay = [write for write in self.overlay if variable_of(write.op) not in gone]
 
     def _check_variables(self, batch: Batch) -> None:
+        if type(batch.ops) is Assignments and batch.ops.values.keys() <= self.published.keys():
+            return
         ops = iter(batch.ops)
         if batch.snapshot:
             first = next(ops, None)
@@ -254,6 +265,8 @@ class Replica:
         An upper bound is kept; what is removed is only counted when the bound
         reaches the limit, so that the check costs O(ops).
         """
+        if type(ops) is Assignments:
+            return  # a scalar in the place of whatever was there
         self._nodes_at_most += _count_added(ops)
         if self._nodes_at_most > self._max_nodes:
             self._nodes_at_most = count_nodes(self.published) + _count_added(ops)

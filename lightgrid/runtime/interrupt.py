@@ -29,6 +29,8 @@ ResultT = TypeVar("ResultT")
 #: for these reasons.
 _POKE: Final = signal.SIGURG
 _REPEAT_S: Final = 0.1
+#: Raised this often and caught each time, `WorkStopped` will not get out.
+_PATIENCE: Final = 5
 
 
 class CallCancelled(BaseException):
@@ -44,16 +46,22 @@ class Interrupter:
     Args:
         on_stop: Called once, when a signal or anyone else asks to stop; maybe in the
             signal's handler, where it must not wait for anything.
+        on_stuck: Called on top of user code that catches every `WorkStopped`; it is to
+            end the process.
 
     Attributes:
         is_stopping: Someone asked to stop.
         has_raised: An exception of ours was raised in the call that runs, or ran last.
     """
 
-    def __init__(self, on_stop: Callable[[], None]) -> None:
+    def __init__(
+        self, on_stop: Callable[[], None], on_stuck: Callable[[], None] | None = None
+    ) -> None:
         self.is_stopping = False
         self.has_raised = False
         self._on_stop = on_stop
+        self._on_stuck = on_stuck
+        self._raise_count = 0
         self._main_thread = threading.main_thread().ident or 0
         self._make_error: Callable[[], BaseException] | None = None
         self._is_poking = False
@@ -138,6 +146,9 @@ class Interrupter:
             error = self._pending_error()
             if error is not None:
                 self.has_raised = True
+                self._raise_count += self.is_stopping
+                if self._raise_count > _PATIENCE and self._on_stuck is not None:
+                    self._on_stuck()
                 raise error
 
     def _poke(self) -> None:

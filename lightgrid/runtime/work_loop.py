@@ -123,6 +123,7 @@ class WorkLoop:
         self._complaints: set[str] = set()
         self._holds: set[object] = set()
         self._held_back: list[Update] = []
+        self._batch_ended = False  # the next collection is to find all that it changed
         self._updated = _thread.allocate_lock()  # released by an update: a binary semaphore
         self._updated.acquire()
         self._progress: asyncio.Event
@@ -309,7 +310,8 @@ class WorkLoop:
     async def _collect_forever(self) -> None:
         while True:
             await self._wait_for_changes()
-            self._complain(self._collect())
+            everything, self._batch_ended = self._batch_ended, False
+            self._complain(self._collect(everything=everything))
             await asyncio.sleep(MIN_INTERVAL_S)
 
     async def _wait_for_changes(self) -> None:
@@ -321,7 +323,7 @@ class WorkLoop:
                 continue
             wait_s = collector.next_due_s() - time.monotonic()
             self._is_asleep = True
-            if collector.has_marks or wait_s <= 0:
+            if collector.has_marks or wait_s <= 0 or self._batch_ended:
                 self._is_asleep = False
                 return
             if self._current is not None:
@@ -406,6 +408,11 @@ class WorkLoop:
     def _let_go(self, token: object) -> None:
         self._holds.discard(token)
         if not self._holds:
+            if self._held_back:
+                # An update closes the batch before it, which is to be the whole one.
+                self._complain(self._collect(everything=True))
+            else:
+                self._batch_ended = True
             self._receive_updates()
 
     async def _begin_call(self, run: Run) -> bool:

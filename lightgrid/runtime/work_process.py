@@ -68,7 +68,8 @@ class WorkProcess:
         self._inbox: SimpleQueue[Run | None] = SimpleQueue()
         self._stopped_at_s = 0.0
         self._pid = os.getpid()
-        self._interrupter = Interrupter(self._note_stop)
+        self._interrupter = Interrupter(self._note_stop, self._leave_from_inside)
+        self._running: Run | None = None
         self._loop = WorkLoop(work, joining, self._interrupter, self._inbox)
         self._open_end: CallUpdate | None = None
 
@@ -136,7 +137,9 @@ class WorkProcess:
                 return
             if not self._loop.begin_call(run):
                 continue
+            self._running = run
             end = execute_call(self._work, run, self._interrupter, self._leave_child)
+            self._running = None
             if self._interrupter.is_stopping and self._interrupter.has_raised:
                 self._open_end = end  # what `on_exit` changes comes before it
                 return
@@ -148,6 +151,19 @@ class WorkProcess:
         except BaseException as error:
             # Whatever it is, the flow is to hear of what was done until here.
             print(user_trace(error), end="", file=sys.stderr)
+
+    def _leave_from_inside(self) -> None:
+        """Leave on top of user code that catches everything: it would never unwind."""
+        from lightgrid.protocol.messages import CallState, CallUpdate
+
+        if os.getpid() != self._pid:
+            _end_now(1)
+        self._interrupter.close()
+        self._exit()
+        run = self._running
+        end = None if run is None else CallUpdate(run.call_id, CallState.CANCELLED)
+        self._loop.leave(end, self._grace_left_s())
+        _end_now(0)
 
     def _note_stop(self) -> None:
         # In a signal's handler, maybe: SimpleQueue is made for that.

@@ -48,6 +48,29 @@ class Splice:
 
 Op = Set | Remove | Splice
 
+
+class Assignments(list[Op]):
+    """Ops that each assign a scalar to a variable; `values` is what they come to.
+
+    Nearly all batches are of this kind, and applying one is a single `dict.update`.
+    """
+
+    __slots__ = ("values",)
+
+    def __init__(self, ops: Iterable[Op] = ()) -> None:
+        super().__init__(ops)
+        self.values: dict[str, Value] = {op.path[0]: op.value for op in self}  # type: ignore[union-attr]
+
+    @classmethod
+    def joined(cls, runs: Iterable[Assignments]) -> Assignments:
+        """Return several of them as one."""
+        whole = cls()
+        for run in runs:
+            whole.extend(run)
+            whole.values.update(run.values)
+        return whole
+
+
 #: A function and its arguments: what takes a step back.
 _Undo = tuple[Any, ...]
 
@@ -66,6 +89,9 @@ def apply(root: dict[str, Value], ops: Iterable[Op]) -> None:
 
     Cost: O(ops), not O(root), but for lists, whose splices cost what they move.
     """
+    if type(ops) is Assignments:
+        root.update(ops.values)
+        return
     undo: list[_Undo] = []
     try:
         _apply_all(root, ops, undo)
@@ -74,7 +100,7 @@ def apply(root: dict[str, Value], ops: Iterable[Op]) -> None:
         raise
 
 
-def apply_parts(root: dict[str, Value], parts: Iterable[tuple[Path, Iterable[Op]]]) -> None:
+def apply_parts(root: dict[str, Value], parts: Sequence[tuple[Path, Iterable[Op]]]) -> None:
     """Apply ops below several places of a tree, in order, all of them or none.
 
     Args:
@@ -91,7 +117,10 @@ def apply_parts(root: dict[str, Value], parts: Iterable[tuple[Path, Iterable[Op]
             here = lookup(root, place)
             if not isinstance(here, dict):
                 raise MisfitError(place, "no node of the tree is here")
-            _apply_all(here, ops, undo)
+            if len(parts) == 1:
+                apply(here, ops)
+            else:
+                _apply_all(here, ops, undo)
     except BaseException:
         _take_back(undo)
         raise

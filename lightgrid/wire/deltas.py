@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 from lightgrid.errors import Reason, RefusedError, UnsupportedValueError
 from lightgrid.protocol.link import Settings
-from lightgrid.state.delta import Op, Path, Remove, Set, Splice
+from lightgrid.state.delta import Assignments, Op, Path, Remove, Set, Splice
+from lightgrid.state.values import SCALAR_TYPES
 from lightgrid.wire.values import decode_value, decode_values, encode_value
 
 if TYPE_CHECKING:
@@ -82,17 +83,26 @@ def decode_ops(
         settings: What is accepted.
         depth_of: How deep a place lies, for the limit on nesting.
 
+    Returns:
+        The ops; `Assignments` where each assigns a scalar at the root.
+
     Raises:
         RefusedError: LIMIT_EXCEEDED, UNKNOWN_OP, UNKNOWN_VALUE_KIND or BAD_OP.
     """
     if len(messages) > settings.max_ops_per_message:
         raise _over_limit("max_ops_per_message", settings.max_ops_per_message, len(messages))
     longest = settings.max_path_segments
+    is_flat = bool(messages)
     ops: list[Op] = []
     append = ops.append
     for message in messages:
         segments = message.path
-        path: Path = (segments[0],) if len(segments) == 1 else tuple(segments[:])
+        path: Path
+        if len(segments) == 1:
+            path = (segments[0],)
+        else:
+            path = tuple(segments[:])
+            is_flat = False
         value = message.set
         # The value of an op that sets none has no kind, and reads as zeros. See `values`.
         leaf = value.int_value or value.double_value or value.string_value
@@ -101,8 +111,10 @@ def decode_ops(
         elif value.WhichOneof("kind") == "bool_value" and len(path) <= longest:
             append(Set(path, value.bool_value))
         else:
-            append(_decode_op(message, path, settings, depth_of))
-    return ops
+            op = _decode_op(message, path, settings, depth_of)
+            is_flat = is_flat and type(op) is Set and type(op.value) in SCALAR_TYPES
+            append(op)
+    return Assignments(ops) if is_flat else ops
 
 
 def encode_op(op: Op, message: delta_pb2.DeltaOp, depth_of: Callable[[Path], int] = len) -> None:

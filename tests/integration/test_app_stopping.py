@@ -120,8 +120,8 @@ def test_a_counting_work_is_stopped_20_times_of_20_and_starts_again():
     assert app.outcome.exit_code == 0
 
 
-KINDS = [CatchingAll, Sleeping, WaitingForALock, InAsyncio, Polite]
-DEAF_KINDS = [InALongCCall, NeverLettingGo]
+KINDS = [CatchingAll, NeverLettingGo, Sleeping, WaitingForALock, InAsyncio, Polite]
+DEAF_KINDS = [InALongCCall]
 
 
 class Many(L.Flow):

@@ -44,7 +44,12 @@ def measure(plan: Plan) -> Iterator[Figure]:
             costs = {size: _costs(*peers, count) for size, peers in hosts.items()}
             for (side, size), figure in figures.items():
                 figure.add(costs[size][side], costs[sizes[0]][side])
+        memory = Figure("memory of the flow's process", "bytes/leaf")
+        small, large = (hosts[size][0].ask("memory") for size in (sizes[0], sizes[-1]))
+        # As many leaves in the work as in the flow.
+        memory.add((large - small) / (2 * (sizes[-1] - sizes[0])))
     yield from figures.values()
+    yield memory
 
 
 def _costs(flow: Peer, work: Peer, watcher: Peer, count: int) -> dict[str, float]:
