@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 from lightgrid.component.backend import ProcessSide, is_in_flow_code
-from lightgrid.component.call_key import call_key
-from lightgrid.component.calls import CallPending, CallTable, Decision
+from lightgrid.component.call_key import NO_ARGUMENTS, call_key
+from lightgrid.component.calls import CallPending, CallTable
 from lightgrid.component.component import Component
 from lightgrid.component.restart import Restart, RestartWhen
 from lightgrid.component.status import WorkStage, WorkStatus
@@ -345,7 +345,7 @@ class Work(Component):
 
     def _lightgrid_join_flow(self) -> None:
         """Have `run` make calls, in the process of the flow."""
-        self.__dict__["run"] = functools.partial(_run_from_flow, self)
+        self.__dict__["run"] = _making_calls(self)
 
     def _lightgrid_join_process(self, process: ProcessSide | None) -> None:
         """Have `run` be what the user wrote, in the work's own process."""
@@ -418,16 +418,26 @@ def _run_alone(work: Work, run: Callable[..., Any], *args: Any, **kwargs: Any) -
     return work._results[key]
 
 
-def _run_from_flow(work: Work, *args: Any, **kwargs: Any) -> None:
-    """Make a call, unless it was made before, and wait for it where that is wanted."""
-    key = _key_of(work, args, kwargs)
-    decision = work._calls.decide(key, cache_calls=work._cache_calls, parallel=work._parallel)
-    if decision is Decision.GO_ON:
-        return
-    if decision.sends:
-        work._lightgrid_backend("run").call(work, key, args, kwargs)
-    if decision.waits:
-        raise CallPending(work.name)
+def _making_calls(work: Work) -> Callable[..., None]:
+    """Return the `run` of a work in a flow: it makes a call, unless it was made before.
+
+    A flow of a thousand works asks each of them in each of its runs, and nearly
+    always the answer is that there is nothing to do. Hence the bound names.
+    """
+    calls, records = work._calls, work._calls.records
+    is_known_enough = work._parallel and work._cache_calls
+
+    def run(*args: Any, **kwargs: Any) -> None:
+        key = NO_ARGUMENTS if not args and not kwargs else _key_of(work, args, kwargs)
+        if is_known_enough and key in records:
+            return
+        decision = calls.decide(key, cache_calls=work._cache_calls, parallel=work._parallel)
+        if decision.sends:
+            work._lightgrid_backend("run").call(work, key, args, kwargs)
+        if decision.waits:
+            raise CallPending(work.name)
+
+    return run
 
 
 def _key_of(work: Work, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:

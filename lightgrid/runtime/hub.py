@@ -31,6 +31,8 @@ from lightgrid.state.values import MAX_TREE_DEPTH, Value, copy_value
 #: Acknowledgements wait for others this long: one costs as much as a batch, and told at
 #: once it would keep the flow's thread from what was just taken.
 _ACK_DELAY_S: Final = 0.02
+#: And this long after the last one: a work that sends without a pause has room for 64 batches.
+_ACK_GAP_S: Final = 0.1
 #: Answers to updates from outside that are remembered, by request id.
 _MAX_KEPT_REQUESTS: Final = 10_000
 #: From this many works on, heartbeats and leases are stretched in proportion.
@@ -332,8 +334,7 @@ class Hub:
             if taken:
                 self._pending[link.name] = port
                 if not port.ack_scheduled:
-                    port.ack_scheduled = True
-                    asyncio.get_running_loop().call_later(_ACK_DELAY_S, self._ack, port)
+                    self._schedule_ack(port)
             has_room = link.replica.has_room
         if taken:
             self._wake.set()
@@ -377,7 +378,14 @@ class Hub:
             acks, port.ack_due = port.ack_due, False
             return port.link.commands(told, include_state=view, acks=acks)
 
+    def _schedule_ack(self, port: Port) -> None:
+        loop = asyncio.get_running_loop()
+        port.ack_scheduled = True
+        due_s = max(loop.time() + _ACK_DELAY_S, port.acked_at_s + _ACK_GAP_S)
+        loop.call_at(due_s, self._ack, port)
+
     def _ack(self, port: Port) -> None:
+        port.acked_at_s = asyncio.get_running_loop().time()
         port.ack_scheduled = False
         port.ack_due = True
         ring(port.command_bells)

@@ -22,6 +22,7 @@ class Port:
         end_bells: Rung when a delta stream may not count any more.
         ack_scheduled: An acknowledgement will be told soon.
         ack_due: It is to be told now.
+        acked_at_s: When one was told last, by the clock of the server's loop.
     """
 
     link: WorkLink
@@ -32,6 +33,7 @@ class Port:
     end_bells: list[Bell] = field(default_factory=list)
     ack_scheduled: bool = False
     ack_due: bool = True
+    acked_at_s: float = 0.0
 
     def ring_all(self) -> None:
         """Have everything that serves this work look again."""
