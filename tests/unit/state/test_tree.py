@@ -62,10 +62,11 @@ def test_large_changes_are_forgotten_sooner(monkeypatch):
     second = tree.commit("w", [(W, [Set(("c",), n) for n in range(6)])], 0.0)
     assert tree.changes_since(1) == [second]
     assert tree.changes_since(0) is None
-    tree.commit("w", [(W, [Set(("c",), n) for n in range(11)])], 0.0)
+    huge = tree.commit("w", [(W, [Set(("c",), n) for n in range(11)])], 0.0)
+    assert tree.changes_since(2) == [huge]  # the newest is kept, whatever its size
+    fourth = tree.commit("w", [(W, [Set(("c",), 0)])], 0.0)
+    assert tree.changes_since(3) == [fourth]
     assert tree.changes_since(2) is None
-    third = tree.commit("w", [(W, [Set(("c",), 0)])], 0.0)
-    assert tree.changes_since(3) == [third]
 
 
 def test_a_place_changed_when_something_at_above_or_below_it_did():
