@@ -1,4 +1,3 @@
-# ruff: noqa: I001 - the program as it was, but for its first import
 import lightgrid as L
 from time import sleep
 

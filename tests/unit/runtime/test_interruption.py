@@ -35,7 +35,7 @@ def test_a_signal_breaks_what_the_flow_waits_in(interruption):
 def test_outside_of_user_code_a_signal_is_noted_and_wakes_the_loop(interruption, woken):
     with interruption.handling():
         signal.raise_signal(signal.SIGTERM)
-        assert woken == [True]
+        assert woken  # by the handler, and by the thread beside it
         assert interruption.exit_code == 128 + signal.SIGTERM
         with pytest.raises(KeyboardInterrupt):
             interruption.check()

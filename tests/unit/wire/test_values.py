@@ -76,7 +76,7 @@ def test_the_order_of_keys_is_kept():
 @pytest.mark.parametrize(
     ("value", "path"),
     [
-        ({"a": [object()]}, ("v", "a", "0")),
+        ({"a": [range(3)]}, ("v", "a", "0")),
         ({"a": 2**63}, ("v", "a")),
         ([1, 2, 3, 4, 2**63], ("v", "4")),
         (["\ud800"], ("v", "0")),

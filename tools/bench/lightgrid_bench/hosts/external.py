@@ -87,11 +87,13 @@ class Counting(Observer):
 
     def __init__(self, changed: dict[str, None] | None) -> None:
         self.op_count = 0
+        self.merge_count = 0
         self._changed = changed
 
     def work_changed(self, work: str, op_count: int) -> None:
         """Note it."""
         self.op_count += op_count
+        self.merge_count += 1
         if self._changed is not None:
             self._changed[work] = None
 

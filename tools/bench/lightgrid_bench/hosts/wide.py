@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 
 import lightgrid
 from lightgrid_bench.clocks import thread_cpu_s
@@ -30,13 +31,13 @@ class Wide(lightgrid.Work):
         serve(path, {"assign": self.assign, "start_flow": self.start_flow, "settle": self.settle})
 
     def assign(self, count: int, period_s: float) -> float:
-        """Assign random variables; return the CPU seconds of collecting and sending one."""
+        """Assign random variables; return the CPU seconds of collecting and sending that."""
         begin_s = thread_cpu_s("lightgrid work")
         for index in range(count):
             setattr(self, f"v{random.randrange(self._leaves)}", index + 1)
             time.sleep(period_s)
-        time.sleep(0.1)  # not a flush, which looks at everything
-        return (thread_cpu_s("lightgrid work") - begin_s) / count
+        time.sleep(1.0)  # not a flush, which looks at everything
+        return thread_cpu_s("lightgrid work") - begin_s
 
     def settle(self) -> None:
         """Wait until the flow has everything."""
@@ -87,7 +88,12 @@ def main() -> None:
         wait_until(lambda: root._end_cpu_s > 0, _FLUSH_S)
         return (root._end_cpu_s - root._begin_cpu_s) / count
 
-    run_app(root, observer, path, {"expect": expect, "flow_cpu_s": flow_cpu_s})
+    commands: dict[str, Callable[..., float | None]] = {
+        "expect": expect,
+        "flow_cpu_s": flow_cpu_s,
+        "deltas": lambda: observer.merge_count,
+    }
+    run_app(root, observer, path, commands)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def measure(plan: Plan) -> Iterator[Figure]:
     figures = {
         (side, size): Figure(
             f"{side}, 10^{len(str(size)) - (size != _LARGE)}",
-            "us/change",
+            "us",
             "10^2 leaves",
             bar=3 if size == sizes[-1] else None,
             aim=1.5 if size == sizes[-1] else None,
@@ -53,17 +53,19 @@ def measure(plan: Plan) -> Iterator[Figure]:
 
 
 def _costs(flow: Peer, work: Peer, watcher: Peer, count: int) -> dict[str, float]:
-    """Return CPU microseconds per change, by side."""
+    """Return CPU microseconds by side: of one run of the flow, and of one delta of the work.
+
+    While it takes long to collect, a delta brings several changes.
+    """
     work.ask("settle")
-    watched, before = watcher.ask("settle", at_least=0), flow.ask("cpu")
+    watched, before, deltas = watcher.ask("settle", at_least=0), flow.ask("cpu"), flow.ask("deltas")
     work_s = work.ask("assign", count=count, period_s=0.01)
-    after = flow.ask("cpu")
+    after, deltas = flow.ask("cpu"), flow.ask("deltas") - deltas
     seen = watcher.ask("settle", at_least=int(watched["changes"]) + 1)
-    merging_s = (after["flow"] - before["flow"]) / count
-    watching_s = (after["server"] - before["server"] + seen["cpu"] - watched["cpu"]) / count
+    merging_s = after["flow"] - before["flow"]
+    watching_s = after["server"] - before["server"] + seen["cpu"] - watched["cpu"]
     flow.ask("expect", count=count)
     work.ask("start_flow")
     flow_s = flow.ask("flow_cpu_s", count=count)
-    return dict(
-        zip(_SIDES, (v * 1e6 for v in (flow_s, work_s, merging_s, watching_s)), strict=True)
-    )
+    costs_s = (flow_s, work_s / deltas, merging_s / deltas, watching_s / deltas)
+    return dict(zip(_SIDES, (1e6 * cost_s for cost_s in costs_s), strict=True))
