@@ -28,11 +28,11 @@ from lightgrid.state.delta import Op, Path, lookup, within
 from lightgrid.state.tree import Change, Part, StateTree
 from lightgrid.state.values import MAX_TREE_DEPTH, Value, copy_value
 
-#: Acknowledgements wait for others this long: one costs as much as a batch, and told at
-#: once it would keep the flow's thread from what was just taken.
-_ACK_DELAY_S: Final = 0.02
-#: And this long after the last one: a work that sends without a pause has room for 64 batches.
-_ACK_GAP_S: Final = 0.1
+#: An acknowledgement costs as much as a batch, and told at once it would keep the flow's
+#: thread from what was just taken. So it waits until there are this many batches, or this
+#: long; a work that wants one at once sends a heartbeat behind its batch.
+_BATCHES_PER_ACK: Final = 16
+_ACK_DELAY_S: Final = 1.0
 #: Answers to updates from outside that are remembered, by request id.
 _MAX_KEPT_REQUESTS: Final = 10_000
 #: From this many works on, heartbeats and leases are stretched in proportion.
@@ -116,9 +116,8 @@ class Hub:
                     self._commit(name, [(port.place, news.ops)])
                 merged.append((name, news))
                 ring(port.room_bells)
-                if not port.ack_scheduled:  # told as taken already, now as applied
-                    port.ack_due = True
-                    ring(port.command_bells)
+                if port.ack_asked or not port.ack_scheduled:  # told as taken, now as applied
+                    port.tell_ack()
             return merged
 
     def apply_outside(self, update: OutsideUpdate) -> Change:
@@ -333,9 +332,11 @@ class Hub:
                 taken = True
             if taken:
                 self._pending[link.name] = port
-                if not port.ack_scheduled:
-                    self._schedule_ack(port)
             has_room = link.replica.has_room
+            if part.seq == 0:
+                self._ack_soon(port)
+            elif taken:
+                self._ack_later(port)
         if taken:
             self._wake.set()
         return has_room
@@ -378,17 +379,25 @@ class Hub:
             acks, port.ack_due = port.ack_due, False
             return port.link.commands(told, include_state=view, acks=acks)
 
-    def _schedule_ack(self, port: Port) -> None:
-        loop = asyncio.get_running_loop()
-        port.ack_scheduled = True
-        due_s = max(loop.time() + _ACK_DELAY_S, port.acked_at_s + _ACK_GAP_S)
-        loop.call_at(due_s, self._ack, port)
+    def _ack_soon(self, port: Port) -> None:
+        """Tell how far we are as soon as all that was taken is applied."""
+        if port.link.name in self._pending:
+            port.ack_asked = True
+        else:
+            port.tell_ack()
+
+    def _ack_later(self, port: Port) -> None:
+        port.unacked_count += 1
+        if port.unacked_count >= _BATCHES_PER_ACK:
+            port.tell_ack()
+        if not port.ack_scheduled:
+            port.ack_scheduled = True
+            asyncio.get_running_loop().call_later(_ACK_DELAY_S, self._ack, port)
 
     def _ack(self, port: Port) -> None:
-        port.acked_at_s = asyncio.get_running_loop().time()
         port.ack_scheduled = False
-        port.ack_due = True
-        ring(port.command_bells)
+        if port.unacked_count:
+            port.tell_ack()
 
     def sweep_leases(self) -> None:
         """Find works that were silent for too long. To be called every few seconds.

@@ -20,9 +20,10 @@ class Port:
         command_bells: Rung when there is something to tell the work.
         room_bells: Rung when its delta stream may be read on.
         end_bells: Rung when a delta stream may not count any more.
-        ack_scheduled: An acknowledgement will be told soon.
+        unacked_count: Batches taken since an acknowledgement was told.
+        ack_scheduled: One will be told in a while.
+        ack_asked: The work wants one as soon as all is applied.
         ack_due: It is to be told now.
-        acked_at_s: When one was told last, by the clock of the server's loop.
     """
 
     link: WorkLink
@@ -31,9 +32,17 @@ class Port:
     command_bells: list[Bell] = field(default_factory=list)
     room_bells: list[Bell] = field(default_factory=list)
     end_bells: list[Bell] = field(default_factory=list)
+    unacked_count: int = 0
     ack_scheduled: bool = False
+    ack_asked: bool = False
     ack_due: bool = True
-    acked_at_s: float = 0.0
+
+    def tell_ack(self) -> None:
+        """Have the command stream tell how far the server is."""
+        self.unacked_count = 0
+        self.ack_asked = False
+        self.ack_due = True
+        ring(self.command_bells)
 
     def ring_all(self) -> None:
         """Have everything that serves this work look again."""

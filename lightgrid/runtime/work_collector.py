@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
@@ -139,7 +140,7 @@ class Collector:
             self._paces.wake()
         names = dict.fromkeys([*taken, *due])
         while True:
-            values = dict.copy(self.publisher.live)  # one C call: nothing comes between
+            values = _read(self.publisher.live, names)
             if self._node.dirty.keys() <= names.keys():
                 return list(names), values
             names.update(dict.fromkeys(self._node.take_changed_names()))
@@ -173,6 +174,14 @@ class Collector:
             _check_leaves(op.value, op.path, self.max_leaf_bytes)
         elif isinstance(op, Splice):
             _check_leaves(op.insert, op.path, self.max_leaf_bytes)
+
+
+def _read(live: dict[str, Value], names: Iterable[str]) -> dict[str, Value]:
+    """Return the named values as they are at one moment: one C call, nothing comes between."""
+    names = tuple(names)
+    if len(names) > 1:
+        return dict(zip(names, operator.itemgetter(*names)(live), strict=True))
+    return {name: live[name] for name in names}
 
 
 def _check_leaves(value: Value, path: Path, most_bytes: int) -> None:

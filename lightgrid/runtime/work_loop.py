@@ -461,6 +461,7 @@ class WorkLoop:
         # What is not sent yet may become a snapshot, with a number still to come.
         await self._wait_until(lambda: not self._outbox.has_unsent, deadline_s)
         target_seq = self._outbox.last_seq
+        self._session.ask_for_ack()
         await self._wait_until(lambda: self._session.applied_seq >= target_seq, deadline_s)
 
     async def _wait_until(self, condition: Callable[[], bool], deadline_s: float) -> None:

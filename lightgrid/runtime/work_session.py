@@ -109,12 +109,18 @@ class WorkSession:
         self._session_id = ""
         self._epoch = 0
         self._to_send = Wake()
+        self._wants_ack = False
         self._has_state = asyncio.Event()
 
     def wake(self) -> None:
         """Say that the outbox may have something to send."""
         if self._outbox.has_unsent:
             self._to_send.set()
+
+    def ask_for_ack(self) -> None:
+        """Have the server say how far it is as soon as it can, and not when it suits it."""
+        self._wants_ack = True
+        self._to_send.set()
 
     async def run(self, user_agent: str) -> None:
         """Stay registered until cancelled.
@@ -233,7 +239,8 @@ class WorkSession:
             while (batch := self._outbox.next()) is not None:
                 await stream.send(batch)
                 sent_at_s = time.monotonic()
-            if time.monotonic() - sent_at_s >= heartbeat_interval_s:
+            if self._wants_ack or time.monotonic() - sent_at_s >= heartbeat_interval_s:
+                self._wants_ack = False
                 await stream.send_heartbeat()
                 sent_at_s = time.monotonic()
 

@@ -13,7 +13,8 @@ subsequence would sometimes find a shorter delta, at quadratic cost.
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import compress, count
 from typing import Final
 
 from lightgrid.state.delta import Op, Path, Remove, Set, Splice
@@ -91,21 +92,20 @@ def _diff_dict(old: dict[str, Value], new: dict[str, Value], path: Path, ops: li
 
 def _diff_list(old: list[Value], new: list[Value], path: Path, ops: list[Op]) -> None:
     now = list.copy(new)
-    shorter = min(len(old), len(now))
-    head = _equal_run(old, now, shorter)
-    if head == len(old) == len(now):
-        return
-    rest = shorter - head  # none after an append, which then costs no reversed copies
-    tail = _equal_run(old[len(old) - rest :][::-1], now[len(now) - rest :][::-1], rest)
-    old_count, new_count = len(old) - head - tail, len(now) - head - tail
-    if old_count == new_count:
+    if len(old) == len(now):
         inner: list[Op] = []
-        for index in range(head, head + old_count):
+        suspects = list(_suspects(old, now))
+        for index in suspects:
             _diff(old[index], now[index], (*path, str(index)), inner)
-        if len(inner) <= _RUN or 2 * len(inner) < old_count:
+        if len(inner) <= _RUN or 2 * len(inner) < suspects[-1] - suspects[0]:
             ops.extend(inner)
             return
-    ops.append(Splice(path, head, old_count, _copy_items(now, head, head + new_count, path)))
+    shorter = min(len(old), len(now))
+    head = _equal_run(old, now, shorter)
+    rest = shorter - head  # none after an append, which then costs no reversed copies
+    tail = _equal_run(old[len(old) - rest :][::-1], now[len(now) - rest :][::-1], rest)
+    end = len(now) - tail
+    ops.append(Splice(path, head, len(old) - head - tail, _copy_items(now, head, end, path)))
 
 
 def _diff_tuple(old: tuple[Value, ...], new: tuple[Value, ...], path: Path, ops: list[Op]) -> None:
@@ -120,8 +120,20 @@ def _diff_tuple(old: tuple[Value, ...], new: tuple[Value, ...], path: Path, ops:
     ops.append(Set(path, copy_value(new, path)))
 
 
+def _suspects(old: list[Value], new: list[Value]) -> Iterator[int]:
+    """Yield where two lists of one length do not hold the same object, in order."""
+    if all(map(operator.is_, old, new)):
+        return
+    for start in range(0, len(old), _CHUNK):
+        before, now = old[start : start + _CHUNK], new[start : start + _CHUNK]
+        if not all(map(operator.is_, before, now)):
+            yield from compress(count(start), map(operator.is_not, before, now))
+
+
 def _equal_run(old: Sequence[Value], new: Sequence[Value], stop: int) -> int:
     """Return how many items from the first on are the same, at most `stop`."""
+    if stop == min(len(old), len(new)) and all(map(operator.is_, old, new)):
+        return stop  # the whole of the shorter one: what an append leaves
     start = 0
     while start < stop:
         end = min(start + _CHUNK, stop)

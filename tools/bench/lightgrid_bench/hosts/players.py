@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import threading
 import time
@@ -207,10 +208,12 @@ def large_maker(kind: str, size: int) -> Callable[[], str | list[float]]:
     if kind == "text":
         tail = "x" * (size - 20)
         return lambda: f"{time.monotonic_ns():020d}{tail}"
-    items = [index / 7 for index in range(size)]
+    rounds = itertools.count(1)
 
     def make() -> list[float]:
-        fresh = items.copy()
+        # All of them new: where only one differs, only one would be told.
+        step = next(rounds) / 7
+        fresh = [index * step for index in range(size)]
         fresh[0] = float(time.monotonic_ns())
         return fresh
 

@@ -40,6 +40,8 @@ def measure(plan: Plan) -> Iterator[Figure]:
             watcher = stage.host("watcher", f"watcher{size}", **flow.ask("access"))
             watcher.ask("settle", at_least=1)
             hosts[size] = (flow, work, watcher)
+        for peers in hosts.values():
+            _costs(*peers, plan.pick(20, 2))  # snapshots are still on their way to the watchers
         for _ in plan.turns("one random leaf"):
             costs = {size: _costs(*peers, count) for size, peers in hosts.items()}
             for (side, size), figure in figures.items():
