@@ -9,12 +9,12 @@ from lightgrid_bench.figures import Figure, percentile
 from lightgrid_bench.peers import Stage
 from lightgrid_bench.plan import Plan
 
-_PERIOD_S = 0.2
+_PERIOD_S = 0.5
 
 
 def measure(plan: Plan) -> Iterator[Figure]:
     """Assign large values, and send the same on a bare stream half a period later."""
-    count = plan.pick(30, 4)
+    count = plan.pick(12, 3)
     with Stage() as stage:
         work = stage.peer("work")
         flow = stage.host("stamper", work_path=work.path)
@@ -26,7 +26,7 @@ def measure(plan: Plan) -> Iterator[Figure]:
             ("floats", "100,000 floats", 100_000),
         ):
             figure = Figure(title, "ms", "bare stream", bar=2, aim=1.2)
-            flow.ask("look_at", what="stamp" if kind == "stamp" else kind)
+            flow.ask("look_at", what=kind)
             server.ask("take", how=kind)
             for _ in plan.turns(title):
                 flow.ask("ages")
@@ -36,7 +36,7 @@ def measure(plan: Plan) -> Iterator[Figure]:
                 work.tell("large", first_s=first_s, **slots)
                 client.ask("large", first_s=first_s + _PERIOD_S / 2, **slots)
                 work.answer()
-                time.sleep(0.2)
+                time.sleep(plan.time_s(1.0, 0.2))
                 ours, bare = flow.ask("ages"), server.ask("ages")
                 figure.add(percentile(ours, 0.5), percentile(bare, 0.5))
             yield figure
