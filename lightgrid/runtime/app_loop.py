@@ -114,8 +114,8 @@ class AppLoop:
             while True:
                 interruption.check()
                 if self._run_is_due:
-                    self._keep_gap()
-                    self._merge()
+                    if self._keep_gap():
+                        self._merge()
                     self._run_is_due = False
                     self._run_flow(interruption)
                 else:
@@ -125,6 +125,11 @@ class AppLoop:
         except FlowExit as end:
             self._changes.commit()
             return Outcome(1 if end.failed else 0, end.message)
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else int(error.code is not None)
+            return Outcome(
+                code, "" if code == 0 else f"the flow's run called sys.exit({error.code!r})"
+            )
         except KeyboardInterrupt:
             with suppress(LightgridError):
                 self._changes.commit()
@@ -134,7 +139,7 @@ class AppLoop:
         except UnsupportedValueError as error:
             return Outcome(1, str(error), error)
         except Exception as error:
-            return Outcome(1, user_trace(error).rstrip(), error)
+            return Outcome(1, f"the flow's run has failed:\n{user_trace(error).rstrip()}", error)
 
     def _run_flow(self, interruption: Interruption) -> None:
         begin_s = time.perf_counter()
@@ -169,12 +174,19 @@ class AppLoop:
                 is_problem=True,
             )
 
-    def _keep_gap(self) -> None:
-        """Leave time between two runs while changes keep coming; go on at once when they stop."""
+    def _keep_gap(self) -> bool:
+        """Leave time between two runs while changes keep coming; go on at once when they stop.
+
+        Returns:
+            Whether any time was left, in which something may have come.
+        """
+        has_waited = False
         due_s = self._last_run_end_s + min(self._last_run_cost_s, _MAX_GAP_S)
         while (left_s := due_s - time.perf_counter()) > 0:
+            has_waited = True
             if not self._hub.wait(min(left_s, _QUIET_S)):
-                return
+                break
+        return has_waited
 
     # --- what others did -------------------------------------------------------------------------
 

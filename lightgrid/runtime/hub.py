@@ -337,7 +337,7 @@ class Hub:
                 self._ack_soon(port)
             elif taken:
                 self._ack_later(port)
-        if taken:
+        if taken and not self._wake.is_set():
             self._wake.set()
         return has_room
 

@@ -43,6 +43,8 @@ class Interruption:
             yield
             return
         for number in _SIGNALS:
+            if signal.getsignal(number) is signal.SIG_IGN:
+                continue  # by nohup, or by a shell for what it puts into the background
             self._previous[number] = signal.signal(number, self._handle)
         try:
             with self._waking():

@@ -10,6 +10,9 @@ from typing import Final
 _FAST_S: Final = 0.05
 _SLOW_S: Final = 0.5
 _MAX_READ: Final = 1 << 18
+#: What is still shown of a work's output when the app ends. A terminal may take minutes for
+#: what a work has printed in seconds.
+_MAX_LEFT: Final = 1 << 18
 
 
 class LogFollower:
@@ -57,7 +60,10 @@ class LogFollower:
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join()
-        for work in tuple(self._files):
+        for work, followed in tuple(self._files.items()):
+            left_out = followed.skip_all_but(_MAX_LEFT)
+            if left_out:
+                self._show(work, f"... {left_out} bytes left out")
             self.drop(work)
 
     def _run(self) -> None:
@@ -91,6 +97,17 @@ class _Followed:
         self.path = path
         self.rest = b""
         self.offset = 0
+
+    def skip_all_but(self, size_bytes: int) -> int:
+        """Go on with the last bytes of the file; return how many are left out."""
+        try:
+            start = self.path.stat().st_size - size_bytes
+        except OSError:
+            return 0
+        left_out = max(0, start - self.offset)
+        if left_out:
+            self.offset, self.rest = start, b""
+        return left_out
 
     def read_lines(self) -> list[str]:
         try:

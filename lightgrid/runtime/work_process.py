@@ -143,7 +143,14 @@ class WorkProcess:
             if self._interrupter.is_stopping and self._interrupter.has_raised:
                 self._open_end = end  # what `on_exit` changes comes before it
                 return
+            if end.error is not None and not self._ends_the_app():
+                # What ends the app is told there; of this, the work's own log is the place.
+                print(end.error.trace, end="", file=sys.stderr)
             self._loop.end_call(end)
+
+    def _ends_the_app(self) -> bool:
+        """Whether a failure of this work is the app's."""
+        return self._work.raise_exception and self._work._restart.when == "never"
 
     def _exit(self) -> None:
         try:

@@ -24,6 +24,8 @@ from lightgrid.state.values import Value, copy_value, kind_of, same
 #: is told as one splice: an op for each would be larger and slower.
 _RUN: Final = 8
 _CHUNK: Final = 1024
+#: A list longer than this that is mostly new is told whole.
+_LONG: Final = 1000
 
 
 def diff(old: Value, new: Value, path: Path = ()) -> list[Op]:
@@ -95,6 +97,10 @@ def _diff_list(old: list[Value], new: list[Value], path: Path, ops: list[Op]) ->
     if len(old) == len(now):
         inner: list[Op] = []
         suspects = list(_suspects(old, now))
+        if 2 * len(suspects) > len(now) > _LONG and old != now:
+            # Mostly new: told as one value it is packed, and looked at by no one item by item.
+            ops.append(Set(path, copy_value(now, path)))
+            return
         for index in suspects:
             _diff(old[index], now[index], (*path, str(index)), inner)
         if len(inner) <= _RUN or 2 * len(inner) < suspects[-1] - suspects[0]:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from lightgrid.component.status import WorkStage, WorkStatus
+from lightgrid.component.status import StatusReason, WorkStage, WorkStatus
 from lightgrid.runtime.observer import Observer
 from lightgrid.state.deepdiff_form import to_deepdiff
 from lightgrid.state.delta import Op, Path
@@ -42,6 +42,7 @@ class PlainObserver(Observer):
         self._tells_all = level <= logging.INFO
         self._told: dict[str, set[WorkStage]] = {}
         self._last: dict[str, WorkStage] = {}
+        self._restarts: dict[str, float] = {}
         self._stdout: io.TextIOWrapper | None = None
         self._was_line_buffered = False
 
@@ -63,6 +64,12 @@ class PlainObserver(Observer):
     def work_status(self, work: str, status: WorkStatus) -> None:
         """Tell where a work stands, unless that was told."""
         stage, last = status.stage, self._last.get(work)
+        if status.reason is StatusReason.RESTARTING:
+            self._last[work] = stage
+            if self._restarts.get(work) != status.time_s:  # said again, with other news
+                self._restarts[work] = status.time_s
+                self._tell_news(work, status)
+            return
         if last is stage or (last is not None and is_farewell(last, status)):
             return
         self._last[work] = stage
@@ -70,6 +77,9 @@ class PlainObserver(Observer):
         if stage in told and stage is not WorkStage.FAILED and not self._tells_all:
             return
         told.add(stage)
+        self._tell_news(work, status)
+
+    def _tell_news(self, work: str, status: WorkStatus) -> None:
         news = status_news(work, status)
         if news:
             self._tell(news)

@@ -44,6 +44,9 @@ def escape_text(text: str) -> str:
 
 def status_news(work: str, status: WorkStatus) -> str:
     """Return what there is to say about a work's new status; nothing for some."""
+    if status.reason is StatusReason.RESTARTING and status.message:
+        error = escape_line(status.message.rstrip().rpartition("\n")[2])
+        return f"{short_name(work)} has failed and is started again: {error}"
     verb = _NEWS.get(status.stage)
     if verb is None:
         return ""
