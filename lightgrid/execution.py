@@ -61,7 +61,7 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
         stack.callback(server.stop)
         logs = LogFollower(observer.printed)
         logs.start()
-        stack.callback(logs.close)
+        stack.callback(lambda: logs.close(hurry=interruption.count > 0))
         launcher = (options.make_launcher or LocalLauncher)()
         stack.callback(launcher.close)
 

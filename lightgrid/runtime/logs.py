@@ -10,8 +10,8 @@ from typing import Final
 _FAST_S: Final = 0.05
 _SLOW_S: Final = 0.5
 _MAX_READ: Final = 1 << 18
-#: What is still shown of a work's output when the app ends. A terminal may take minutes for
-#: what a work has printed in seconds.
+#: What is still shown of a work's output when someone waits for the end. A terminal may take
+#: minutes for what a work has printed in seconds.
 _MAX_LEFT: Final = 1 << 18
 
 
@@ -55,13 +55,13 @@ class LogFollower:
             followed = self._files.get(work)
         return [] if followed is None else last_lines(followed.path, line_count)
 
-    def close(self) -> None:
-        """Show all that is left and stop."""
+    def close(self, *, hurry: bool = False) -> None:
+        """Show all that is left, or in a hurry the last of it, and stop."""
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join()
         for work, followed in tuple(self._files.items()):
-            left_out = followed.skip_all_but(_MAX_LEFT)
+            left_out = followed.skip_all_but(_MAX_LEFT) if hurry else 0
             if left_out:
                 self._show(work, f"... {left_out} bytes left out")
             self.drop(work)

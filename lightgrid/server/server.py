@@ -55,7 +55,7 @@ class Listen:
             LightgridError: Another interface than loopback without TLS.
         """
         host, colon, port = self.address.rpartition(":")
-        if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65536):
+        if not (colon and port.isascii() and port.isdigit() and int(port) < 65536):
             raise LightgridError(f"{self.address!r} is no HOST:PORT with a port up to 65535")
         if (self.certificate is None) != (self.key is None):
             raise LightgridError("TLS needs both a certificate and a key")

@@ -88,6 +88,17 @@ def test_a_line_without_end_is_shown_in_pieces(follower, screen, tmp_path):
     assert len(screen.lines) > 1
 
 
+def test_in_a_hurry_only_the_last_of_the_output_is_shown(follower, screen, tmp_path):
+    path = tmp_path / "w.log"
+    append(path, b"old\n" * 100_000 + b"new\n")
+    follower.follow("w", path)
+    follower.close(hurry=True)
+    lines = [line for _, line in screen.lines]
+    assert "bytes left out" in lines[0]
+    assert lines[-1] == "new"
+    assert len(lines) < 70_000
+
+
 def test_a_file_that_is_not_there_yet_is_waited_for(follower, screen, tmp_path):
     path = tmp_path / "w.log"
     follower.follow("w", path)
