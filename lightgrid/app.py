@@ -54,7 +54,7 @@ class App:
     def stage(self) -> AppStage:
         """What the app is doing."""
         if self.outcome is not None:
-            return AppStage.FAILED if self.outcome.exit_code == 1 else AppStage.STOPPED
+            return self.outcome.stage
         is_attached = self.root._lightgrid_node.backend is not None
         return AppStage.RUNNING if is_attached else AppStage.STARTING
 

@@ -409,7 +409,7 @@ class AppLoop:
                 self._processes.kill_all()
             with suppress(WorkFailedError):
                 self._merge()
-        self._set_stage(AppStage.FAILED if outcome.exit_code == 1 else AppStage.STOPPED)
+        self._set_stage(outcome.stage)
 
     def _set_stage(self, stage: AppStage) -> None:
         self.stage = stage

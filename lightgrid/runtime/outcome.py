@@ -29,3 +29,8 @@ class Outcome:
     exit_code: int
     message: str = ""
     exception: BaseException | None = None
+
+    @property
+    def stage(self) -> AppStage:
+        """Where the app stands then: an end by a signal is no failure of its own."""
+        return AppStage.FAILED if 0 < self.exit_code < 128 else AppStage.STOPPED

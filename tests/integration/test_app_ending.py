@@ -43,8 +43,9 @@ class Root(L.Flow):
         (lambda flow: flow.stop("all is well"), 0, "all is well"),
         (lambda flow: flow.fail("nothing is"), 1, "nothing is"),
         (lambda flow: 1 / 0, 1, "1 / 0"),
+        (lambda flow: sys.exit(4), 4, "sys.exit(4)"),
     ],
-    ids=["stop", "fail", "an exception"],
+    ids=["stop", "fail", "an exception", "sys.exit"],
 )
 def test_a_flow_says_how_the_app_ends(then, exit_code, message):
     root = Root(then=then)

@@ -32,6 +32,18 @@ def test_a_signal_breaks_what_the_flow_waits_in(interruption):
     timer.join()
 
 
+def test_a_signal_that_nohup_has_put_off_stays_put_off(interruption):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruption.handling():
+            signal.raise_signal(signal.SIGHUP)
+            assert interruption.count == 0
+            signal.raise_signal(signal.SIGTERM)
+            assert interruption.count == 1
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_outside_of_user_code_a_signal_is_noted_and_wakes_the_loop(interruption, woken):
     with interruption.handling():
         signal.raise_signal(signal.SIGTERM)
