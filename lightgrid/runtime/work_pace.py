@@ -18,7 +18,7 @@ MAX_INTERVAL_S: Final = 0.25
 #: The same while no call runs: only a thread of the user's could change anything.
 MAX_IDLE_INTERVAL_S: Final = 1.0
 #: The part of a core that one container may take, and that all together may.
-_SHARE: Final = 0.04
+_SHARE: Final = 0.045
 _SHARE_OF_ALL: Final = 0.05
 
 
