@@ -15,9 +15,9 @@ from lightgrid.component.calls import CallPending, CallTable
 from lightgrid.component.component import Component
 from lightgrid.component.restart import Restart, RestartWhen
 from lightgrid.component.status import WorkStage, WorkStatus
-from lightgrid.errors import ComponentError, MisfitError
+from lightgrid.errors import ComponentError
 from lightgrid.state.deepdiff_form import Delta
-from lightgrid.state.delta import apply
+from lightgrid.state.delta import apply_fitting
 from lightgrid.state.values import Value
 
 _WHERE_TO_PUT: Final = (
@@ -318,13 +318,9 @@ class Work(Component):
         Args:
             delta: Relative to the work's variables; `delta.ops` has the changes.
         """
-        for op in delta.ops:
-            try:
-                apply(self._lightgrid_vars, (op,))
-            except MisfitError:
-                # User code changed this very container meanwhile. What came of it is
-                # collected next, and told.
-                continue
+        # What does not fit, user code has changed meanwhile. What came of it is collected
+        # next, and told.
+        apply_fitting(self._lightgrid_vars, delta.ops)
 
     # --- for the framework ---------------------------------------------------------------------
 

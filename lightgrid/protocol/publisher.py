@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from lightgrid.errors import MisfitError
 from lightgrid.protocol.messages import CallUpdate, Update
 from lightgrid.protocol.outbox import Outbox
 from lightgrid.state.delta import Op, Set, apply, apply_fitting
@@ -90,19 +89,15 @@ class Publisher:
         ops = self._changes_of_snapshot(update) if update.snapshot else update.ops
         fitting = apply_fitting(self.mirror, ops)
         self.outbox.seen_revision = update.revision
-        (apply_live or self._apply_live)(fitting)
+        if apply_live is not None:
+            apply_live(fitting)
+        else:
+            # What does not fit, user code has changed since it was collected. The next
+            # `publish` tells the flow what came of it.
+            apply_fitting(self.live, fitting)
         if update.snapshot:
             self.outbox.need_snapshot()
         return fitting
-
-    def _apply_live(self, ops: Sequence[Op]) -> None:
-        for op in ops:
-            try:
-                apply(self.live, (op,))
-            except MisfitError:
-                # User code changed this very container since it was collected. The
-                # next `publish` tells the flow what came of it.
-                continue
 
     def _changes_of_snapshot(self, update: Update) -> list[Op]:
         (whole,) = update.ops
