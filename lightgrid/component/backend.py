@@ -69,9 +69,6 @@ class Backend(Protocol):
     def forget(self, work: Work, key: str) -> None:
         """Forget a call that has ended, so that it can be made again, and run the flow again."""
 
-    def cancel(self, work: Work, call_id: str) -> None:
-        """Ask one call to end."""
-
     def scheduled(self, owner: Component, key: str, schedule: Schedule) -> None:
         """Run the flow again when a schedule is due; it is new, or has another time."""
 

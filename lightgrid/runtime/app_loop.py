@@ -349,10 +349,6 @@ class AppLoop:
         self._statuses.call_forgotten(work, key)
         self._run_is_due = True
 
-    def cancel(self, work: Work, call_id: str) -> None:
-        """See `Backend.cancel`."""
-        self._hub.cancel(work.name, call_id)
-
     def scheduled(self, owner: Component, key: str, schedule: Schedule) -> None:
         """See `Backend.scheduled`."""
         self._arm(schedule)
