@@ -250,7 +250,10 @@ class Component(metaclass=ComponentType):
 
     def _lightgrid_assign(self, name: str, value: Any) -> None:
         """Assign what the fast path cannot: a new name, another type, a container, a child."""
-        if name.startswith("_") or _is_data_descriptor(type(self), name):
+        # A declared name needs no look at the classes, which costs more than all the rest.
+        if name not in self._lightgrid_node.names and (
+            name.startswith("_") or _is_data_descriptor(type(self), name)
+        ):
             object.__setattr__(self, name, value)
         else:
             self._lightgrid_assign_public(name, value)

@@ -24,6 +24,7 @@ from lightgrid.runtime.bell import Bell, ring
 from lightgrid.runtime.events import Event, Heard, Joined, Left, OutsideUpdate, Silent
 from lightgrid.runtime.observer import Observer
 from lightgrid.runtime.port import Port
+from lightgrid.runtime.wakeup import Wakeup
 from lightgrid.state.delta import Op, Path, lookup, within
 from lightgrid.state.tree import Change, Part, StateTree
 from lightgrid.state.values import MAX_TREE_DEPTH, Value, copy_value
@@ -70,7 +71,7 @@ class Hub:
         self._events: list[Event] = []
         self._requests: OrderedDict[str, Future[int]] = OrderedDict()
         self._watchers: list[Bell] = []
-        self._wake = threading.Event()
+        self._wakeup = Wakeup()
         self._last_sweep_s = clock()
         self._closed = False
         self._base = (settings.heartbeat_interval_s, settings.lease_ttl_s)
@@ -79,13 +80,11 @@ class Hub:
 
     def wait(self, timeout_s: float | None) -> bool:
         """Wait until something happened; return False when nothing did within the time."""
-        rang = self._wake.wait(timeout_s)
-        self._wake.clear()
-        return rang
+        return self._wakeup.wait(timeout_s)
 
     def wake(self) -> None:
         """Have `wait` return. Also for other threads and signal handlers."""
-        self._wake.set()
+        self._wakeup.set()
 
     def commit(self, origin: str, parts: Sequence[Part]) -> Change:
         """Change the tree, in one step."""
@@ -337,8 +336,8 @@ class Hub:
                 self._ack_soon(port)
             elif taken:
                 self._ack_later(port)
-        if taken and not self._wake.is_set():
-            self._wake.set()
+        if taken:
+            self._wakeup.set()
         return has_room
 
     def has_room(self, port: Port, stream: int) -> bool:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import _thread
 import asyncio
 import logging
+import math
 import os
 import signal
 import socket
@@ -48,9 +49,10 @@ from lightgrid.protocol.messages import (
 )
 from lightgrid.runtime.client import WorkClient
 from lightgrid.runtime.interrupt import CallCancelled, Interrupter
+from lightgrid.runtime.wakeup import Wakeup
 from lightgrid.runtime.work_collector import Collector
 from lightgrid.runtime.work_pace import MAX_IDLE_INTERVAL_S, MAX_INTERVAL_S, MIN_INTERVAL_S
-from lightgrid.runtime.work_session import Wake, WorkSession, ignore_errors
+from lightgrid.runtime.work_session import WorkSession, ignore_errors
 
 AnswerT = TypeVar("AnswerT")
 
@@ -58,6 +60,8 @@ logger = logging.getLogger("lightgrid.work")
 
 #: Ends of calls that are remembered, in case the server asks for them again.
 _MAX_KEPT_ENDS: Final = 1000
+#: Told by one byte, as signals are by their numbers.
+_CHANGED: Final = b"\0"
 #: What a message needs besides the largest str or bytes in it.
 _ENVELOPE_BYTES: Final = 4096
 
@@ -115,8 +119,8 @@ class WorkLoop:
         self._pid = os.getpid()
         self._loop: asyncio.AbstractEventLoop
         self._session: WorkSession
-        self._wake: Wake
-        self._is_asleep = False
+        self._is_asleep = False  # marks are news: the next one has to wake the loop's thread
+        self._collected_at_s = -math.inf
         self._current: str | None = None
         self._known: dict[str, CallUpdate | None] = {}  # by call id: the end, once there is one
         self._cancelled: set[str] = set()
@@ -124,8 +128,7 @@ class WorkLoop:
         self._holds: set[object] = set()
         self._held_back: list[Update] = []
         self._batch_ended = False  # the next collection is to find all that it changed
-        self._updated = _thread.allocate_lock()  # released by an update: a binary semaphore
-        self._updated.acquire()
+        self._updated = Wakeup()
         self._progress: asyncio.Event
         self._closing: asyncio.Event
         self._thread = threading.Thread(target=self._run, name="lightgrid work", daemon=True)
@@ -184,7 +187,7 @@ class WorkLoop:
 
     def wait_for_update(self, timeout_s: float | None) -> bool:
         """Wait until an update has been applied since the last time. For any thread."""
-        return self._updated.acquire(timeout=-1 if timeout_s is None else timeout_s)
+        return self._updated.wait(timeout_s)
 
     def leave(self, end: CallUpdate | None, within_s: float) -> None:
         """Collect everything, tell it with the end of an open call, and say goodbye.
@@ -243,7 +246,13 @@ class WorkLoop:
         here the mark was set before. So one of the two sees the other.
         """
         if self._is_asleep:
-            self._loop.call_soon_threadsafe(self._wake.set)
+            self._is_asleep = False
+            # A byte that is no signal's number, where the loop listens for these: cheaper than
+            # call_soon_threadsafe, which makes a handle and a context besides.
+            try:  # noqa: SIM105 - suppress() costs as much as the send
+                self._wakeup.send(_CHANGED)
+            except BlockingIOError:
+                pass  # full: the thread will wake all the same
 
     # --- the loop's thread -----------------------------------------------------------
 
@@ -261,7 +270,7 @@ class WorkLoop:
     async def _main(self) -> None:
         joining = self._joining
         self._loop = asyncio.get_running_loop()
-        self._wake, self._progress, self._closing = Wake(), asyncio.Event(), asyncio.Event()
+        self._progress, self._closing = asyncio.Event(), asyncio.Event()
         self._loop.add_reader(self._signals.fileno(), self._on_signals)
         client = WorkClient(joining.address, joining.token, joining.root_certificates)
         self._session = WorkSession(
@@ -271,35 +280,35 @@ class WorkLoop:
             self._features,
             self._on_command,
             self._on_progress,
+            self._collect_if_due,
             wants_state=joining.seen_revision < 0,
             waits_for_holder=joining.seen_revision >= 0,
         )
         user_agent = f"lightgrid-python (pid {os.getpid()} on {socket.gethostname()})"
         session = self._loop.create_task(self._session.run(user_agent))
-        collecting = self._loop.create_task(self._collect_forever())
         closing = self._loop.create_task(self._closing.wait())
         self._started.set()
         try:
-            await asyncio.wait((session, collecting, closing), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((session, closing), return_when=asyncio.FIRST_COMPLETED)
             if session.done():
                 self._note_refusal(session.exception())
                 # Leave in order: what is asked until then finds the thread here.
                 self._interrupter.stop()
                 await self._closing.wait()
-            elif collecting.done():
-                collecting.result()
         finally:
-            for task in (session, collecting, closing):
+            for task in (session, closing):
                 await ignore_errors(task)
             await client.close()
 
     def _on_signals(self) -> None:
-        """Stop at a signal that the main thread did not get to.
+        """Hear that something changed; stop at a signal that the main thread did not get to.
 
         One that arrives just before the main thread blocks would wait with it.
         """
-        if self._interrupter.is_stop_signal(self._signals.recv(64)):
+        numbers = self._signals.recv(64)
+        if numbers != _CHANGED and self._interrupter.is_stop_signal(numbers):
             self._interrupter.stop()
+        self._session.wake()
 
     def _note_refusal(self, error: BaseException | None) -> None:
         if isinstance(error, LightgridError):
@@ -307,30 +316,26 @@ class WorkLoop:
         elif error is not None:
             raise error
 
-    async def _collect_forever(self) -> None:
-        while True:
-            await self._wait_for_changes()
-            everything, self._batch_ended = self._batch_ended, False
-            self._complain(self._collect(everything=everything))
-            await asyncio.sleep(MIN_INTERVAL_S)
-
-    async def _wait_for_changes(self) -> None:
-        """Return when there is something to collect, and room for it."""
+    def _collect_if_due(self) -> float:
+        """Collect if there is something to; return in how many seconds to look again."""
+        self._is_asleep = False
+        if self._holds or not self._outbox.has_room:
+            return math.inf
+        now_s = time.monotonic()
+        pause_s = self._collected_at_s + MIN_INTERVAL_S - now_s
+        if pause_s > 0:
+            return pause_s
         collector = self._collector
-        while True:
-            if self._holds or not (self._session.is_up and self._outbox.has_room):
-                await self._wake.wait()
-                continue
-            wait_s = collector.next_due_s() - time.monotonic()
-            self._is_asleep = True
-            if collector.has_marks or wait_s <= 0 or self._batch_ended:
-                self._is_asleep = False
-                return
-            if self._current is not None:
-                # An interrupt may have come between an assignment and its mark's news.
-                wait_s = min(wait_s, MAX_INTERVAL_S)
-            await self._wake.wait(None if wait_s == float("inf") else wait_s)
-            self._is_asleep = False
+        wait_s = collector.next_due_s() - now_s
+        self._is_asleep = True
+        if not (collector.has_marks or wait_s <= 0 or self._batch_ended):
+            # An interrupt may have come between an assignment and its mark's news.
+            return wait_s if self._current is None else min(wait_s, MAX_INTERVAL_S)
+        self._is_asleep = False
+        everything, self._batch_ended = self._batch_ended, False
+        self._complain(collector.collect(everything=everything))
+        self._collected_at_s = time.monotonic()
+        return MIN_INTERVAL_S
 
     def _collect(self, *calls: CallUpdate, everything: bool = False) -> list[UnsupportedValueError]:
         errors = self._collector.collect(lambda _: calls, everything=everything)
@@ -356,7 +361,7 @@ class WorkLoop:
         self._collector.max_leaf_bytes = self._session.limits.max_message_bytes - _ENVELOPE_BYTES
         progress, self._progress = self._progress, asyncio.Event()
         progress.set()
-        self._wake.set()
+        self._session.wake()
 
     def _on_command(self, command: Command) -> None:
         if isinstance(command, Run):
@@ -392,10 +397,9 @@ class WorkLoop:
                 self._complain(self._collector.receive(update))
             except Exception as error:  # of the user's apply_flow_delta
                 self._fail(error)
-            if not update.snapshot and self._updated.locked():
-                self._updated.release()
+            if not update.snapshot:
+                self._updated.set()
         self._session.wake()
-        self._wake.set()
 
     def _fail(self, error: Exception) -> None:
         logger.error("%s: apply_flow_delta has failed", self._joining.work, exc_info=error)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import secrets
 import time
@@ -40,7 +41,7 @@ _JOIN_AGAIN: Final = frozenset(
 )
 
 
-class Wake:
+class _Wake:
     """Lets one coroutine sleep until something happened, or a time has passed."""
 
     def __init__(self) -> None:
@@ -50,15 +51,12 @@ class Wake:
         """Wake it. Only in the loop's thread."""
         self._event.set()
 
-    async def wait(self, timeout_s: float | None = None) -> None:
+    async def wait(self, timeout_s: float) -> None:
         """Sleep; not at all if `set` was called since the last time."""
-        if timeout_s is None:
-            await self._event.wait()
-        else:
-            # A fraction of what asyncio.wait_for costs, which makes a task.
-            timer = asyncio.get_running_loop().call_later(timeout_s, self._event.set)
-            await self._event.wait()
-            timer.cancel()
+        # A fraction of what asyncio.wait_for costs, which makes a task.
+        timer = asyncio.get_running_loop().call_later(timeout_s, self._event.set)
+        await self._event.wait()
+        timer.cancel()
         self._event.clear()
 
 
@@ -72,6 +70,8 @@ class WorkSession:
         features: What this process knows of the protocol.
         deliver: Called with each command of the server but for `Ack` and `Resync`.
         on_progress: Called when the server said how far it is, or a stream is up.
+        collect: Called when the stream can take more, before the outbox is looked into;
+            returns in how many seconds to call it again, unless `wake` comes first.
         wants_state: Begin with the variables as the flow has them; nothing is sent before.
         waits_for_holder: Keep asking while another process holds the work: it may be a
             dead one of which the server does not know yet.
@@ -90,6 +90,7 @@ class WorkSession:
         features: Sequence[str],
         deliver: Callable[[Command], None],
         on_progress: Callable[[], None],
+        collect: Callable[[], float] = lambda: math.inf,
         *,
         wants_state: bool = False,
         waits_for_holder: bool = True,
@@ -103,24 +104,24 @@ class WorkSession:
         self._features = features
         self._deliver = deliver
         self._on_progress = on_progress
+        self._collect = collect
         self._wants_state = wants_state
         self._waits_for_holder = waits_for_holder
         self._instance_id = secrets.token_hex(16)
         self._session_id = ""
         self._epoch = 0
-        self._to_send = Wake()
+        self._wake = _Wake()
         self._wants_ack = False
         self._has_state = asyncio.Event()
 
     def wake(self) -> None:
-        """Say that the outbox may have something to send."""
-        if self._outbox.has_unsent:
-            self._to_send.set()
+        """Say that there may be something to collect or to send. Only in the loop's thread."""
+        self._wake.set()
 
     def ask_for_ack(self) -> None:
         """Have the server say how far it is as soon as it can, and not when it suits it."""
         self._wants_ack = True
-        self._to_send.set()
+        self._wake.set()
 
     async def run(self, user_agent: str) -> None:
         """Stay registered until cancelled.
@@ -223,26 +224,29 @@ class WorkSession:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _pump(self, stream: DeltaStream, heartbeat_interval_s: float) -> None:
-        """Send what there is; a heartbeat when there is nothing for long, and at first.
+        """Collect and send what there is; a heartbeat when there was nothing for long.
 
-        The server counts a stream from its first message.
+        One coroutine does both, so that a change goes out in the step of the loop
+        that found it, and nothing is collected while the network takes nothing.
+        The server counts a stream from its first message: hence a heartbeat at first.
         """
         await stream.send_heartbeat()
         if self._wants_state:
             await self._has_state.wait()
         self.is_up = True
         self._on_progress()
-        self._to_send.set()
         sent_at_s = time.monotonic()
         while True:
-            await self._to_send.wait(sent_at_s + heartbeat_interval_s - time.monotonic())
+            collect_in_s = self._collect()
             while (batch := self._outbox.next()) is not None:
                 await stream.send(batch)
                 sent_at_s = time.monotonic()
-            if self._wants_ack or time.monotonic() - sent_at_s >= heartbeat_interval_s:
+            heartbeat_in_s = sent_at_s + heartbeat_interval_s - time.monotonic()
+            if self._wants_ack or heartbeat_in_s <= 0:
                 self._wants_ack = False
                 await stream.send_heartbeat()
-                sent_at_s = time.monotonic()
+                sent_at_s, heartbeat_in_s = time.monotonic(), heartbeat_interval_s
+            await self._wake.wait(min(collect_in_s, heartbeat_in_s))
 
     async def _watch(self, registration: Registration) -> None:
         commands = self._client.watch_commands(
