@@ -287,5 +287,5 @@ def _count_added(ops: Sequence[Op]) -> int:
         if type(op) is Set:
             added += 1 if type(op.value) in SCALAR_TYPES else count_nodes(op.value)
         elif type(op) is Splice:
-            added += sum(count_nodes(item) for item in op.insert)
+            added += count_nodes(op.insert) - 1  # the list itself is there
     return added

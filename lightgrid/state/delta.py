@@ -251,9 +251,18 @@ def _splice(target: Value, op: Splice, undo: list[_Undo]) -> None:
             f"the list has {len(target)} items, no {op.delete_count} from item {start} on",
         )
     removed = target[start:end]
-    below_list = (*op.path, "")  # only its length matters: these values were checked before
-    target[start:end] = [copy_value(item, below_list, MAX_TREE_DEPTH) for item in op.insert]
+    target[start:end] = _copy_items(op)
     undo.append((operator.setitem, target, slice(start, start + len(op.insert)), removed))
+
+
+def _copy_items(op: Splice) -> Sequence[Value]:
+    """Return what a splice inserts; as for `Set`, scalars were looked at when it was made."""
+    if SCALAR_TYPES.issuperset(map(type, op.insert)):
+        return op.insert
+    return [
+        copy_value(item, (*op.path, str(index)), MAX_TREE_DEPTH)
+        for index, item in enumerate(op.insert, op.start)
+    ]
 
 
 def _replace_map(target: dict[str, Value], content: dict[str, Value]) -> None:

@@ -3,25 +3,37 @@
 The kinds are told apart by what reads cheaply: a oneof member that is not set
 reads as its type's zero, so an int, float or str that is not zero proves its
 kind. Only the rest asks `WhichOneof`. As parts of the time of `WhichOneof` and
-`getattr`, one value: int 0.3, str 0.4, float 0.7, but zero and bool 1.6.
-Counters and losses are what works send.
+`getattr`, one value of a list: int 0.25, float 0.45, str 0.7, but 2.1 for zero,
+bool, None and bytes. Counters and losses are what works send.
 """
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from lightgrid.errors import Reason, RefusedError, UnsupportedValueError
 from lightgrid.state.values import MAX_DEPTH, Value, check_value, kind_of
+from lightgrid_protos.v1 import value_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 
     from lightgrid.state.delta import Path
-    from lightgrid_protos.v1 import value_pb2
 
+#: The kinds of value that hold no others.
+SCALAR_KINDS: Final = frozenset(
+    {"null_value", "bool_value", "int_value", "double_value", "string_value", "bytes_value"}
+)
 #: Lists of one number type longer than this are packed; shorter ones gain nothing.
 _MIN_PACKED: Final = 4
+#: Lists of floats from this length on are written as bytes: 100,000 take 1.2 ms. Item by
+#: item they take 14 ms in protobuf 5 and 1.4 ms from 6 on, where shorter lists lose by it.
+_MIN_AS_BYTES: Final = 100
+#: What stands before the length of packed floats: one alone is a length byte and 8 bytes.
+_FLOATS_TAG: Final = value_pb2.DoubleList(values=[0.0]).SerializeToString()[:-9]
 
 
 def encode_value(
@@ -47,6 +59,34 @@ def encode_value(
         _encode(value, message, max_depth - (len(path) if depth is None else depth))
     except (ValueError, TypeError) as error:  # protobuf's, or ours of a part
         raise _located(value, error).inside("", *path) from error
+
+
+def encode_values(
+    items: Iterable[Value],
+    messages: RepeatedCompositeFieldContainer[value_pb2.Value],
+    path: Path = (),
+    start: int = 0,
+    depth: int | None = None,
+) -> None:
+    """Add the items of the list at `path` from number `start` on; as `encode_value`.
+
+    Args:
+        items: In order.
+        messages: Left half filled when an item is refused.
+        path: Where the list is.
+        start: The first item's index, for errors.
+        depth: How deep the list lies, if not as deep as `path` says.
+
+    Raises:
+        UnsupportedValueError: A part of an item cannot be state.
+    """
+    room = MAX_DEPTH - (len(path) if depth is None else depth) - 1
+    add = messages.add
+    for index, item in enumerate(items, start):
+        try:
+            _encode(item, add(), room)
+        except (ValueError, TypeError) as error:
+            raise _located(item, error).inside("", *path, str(index)) from error
 
 
 def decode_value(
@@ -155,7 +195,7 @@ def _encode_items(
     elif len(value) > _MIN_PACKED:
         types = set(map(type, value))
         if types == {float}:
-            message.double_list.values.extend(value)
+            _encode_floats(value, message.double_list)
             return
         if types == {int}:
             message.int_list.values.extend(value)
@@ -165,6 +205,25 @@ def _encode_items(
     add = message.list_value.values.add
     for item in value:
         _encode(item, add(), room)
+
+
+def _encode_floats(values: Sequence[float], message: value_pb2.DoubleList) -> None:
+    count = len(values)
+    if count < _MIN_AS_BYTES:
+        message.values.extend(values)
+    else:
+        head = _FLOATS_TAG + _varint(8 * count)
+        message.MergeFromString(struct.pack(f"<{len(head)}s{count}d", head, *values))
+
+
+def _varint(number: int) -> bytes:
+    """Return a length as protobuf writes it: seven bits a byte, the lowest first."""
+    written = bytearray()
+    while number > 0x7F:
+        written.append(number & 0x7F | 0x80)
+        number >>= 7
+    written.append(number)
+    return bytes(written)
 
 
 def _plain(value: Value) -> Value:
@@ -189,16 +248,21 @@ def _plain_key(key: object) -> str:
 
 
 def _decode(message: value_pb2.Value, room: int) -> Value:
-    leaf: Value = message.int_value or message.double_value or message.string_value
-    if leaf:
-        return leaf
+    return (
+        message.int_value
+        or message.double_value
+        or message.string_value
+        or _decode_other(message, room)
+    )
+
+
+def _decode_other(message: value_pb2.Value, room: int) -> Value:
+    """Return a value that is no int, float or str but zero."""
     kind = message.WhichOneof("kind")
+    if kind in SCALAR_KINDS:
+        return None if kind == "null_value" else getattr(message, kind)
     if kind is None:
         raise _Refusal(Reason.UNKNOWN_VALUE_KIND, "a value of a kind that is not known here")
-    if kind == "null_value":
-        return None
-    if kind not in _CONTAINERS:
-        return getattr(message, kind)
     if room < 0:
         raise _Refusal(Reason.LIMIT_EXCEEDED, "nested too deep")
     if kind == "map_value":
@@ -221,9 +285,9 @@ def _decode_map(message: value_pb2.MapValue, room: int) -> dict[str, Value]:
 
 def _decode_all(messages: Sequence[value_pb2.Value], room: int) -> list[Value]:
     return [
-        message.int_value or message.double_value or message.string_value or _decode(message, room)
+        message.int_value
+        or message.double_value
+        or message.string_value
+        or _decode_other(message, room)
         for message in messages
     ]
-
-
-_CONTAINERS: Final = frozenset({"map_value", "list_value", "double_list", "int_list"})

@@ -136,6 +136,15 @@ def test_the_limit_on_nodes_counts_what_the_flow_wrote_too():
     assert refused.value.reason is Reason.LIMIT_EXCEEDED
 
 
+@pytest.mark.parametrize("items", [[0] * 8, (0,) * 8, [[0] * 6, 0]], ids=repr)
+def test_each_item_that_a_splice_inserts_counts_for_the_limit_on_nodes(items):
+    flow = Flow({"x": []}, max_nodes=10)
+    flow.take(Splice(("x",), 0, 0, items))
+    with pytest.raises(RefusedError) as refused:
+        flow.take(Splice(("x",), 0, 0, [0]))
+    assert refused.value.facts == {"limit": "max_nodes", "value": "10"}
+
+
 def test_there_is_room_for_eight_batches_or_four_mebibytes():
     assert (MAX_PENDING_BATCHES, MAX_PENDING_BYTES) == (8, 4 * 2**20)
     flow = Flow({"x": 0})

@@ -148,6 +148,23 @@ def test_no_two_trees_share_a_container():
     assert splice.insert == [[1]]
 
 
+@pytest.mark.parametrize("items", [[1, 2.0, "x", None], (1, [2]), [], ()], ids=repr)
+def test_a_splice_takes_items_from_any_sequence_and_leaves_it_as_it_was(items):
+    state, before = root(), copy.deepcopy(items)
+    apply(state, [Splice(("l",), 1, 0, items)])
+    assert same(state["l"], [1, *before, 2, 3])
+    state["l"].clear()
+    assert same(items, before)
+
+
+def test_an_item_that_cannot_be_inserted_is_named_by_its_index():
+    state = root()
+    with pytest.raises(UnsupportedValueError) as caught:
+        apply(state, [Splice(("l",), 2, 0, [0, {"k": {1}}])])
+    assert caught.value.path == ("l", "3", "k")
+    assert same(state, root())
+
+
 def test_ops_cannot_nest_without_end():
     state = {"x": []}
     with pytest.raises(UnsupportedValueError, match="deep"):

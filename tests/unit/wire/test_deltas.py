@@ -3,7 +3,8 @@ import pytest
 from lightgrid.errors import Reason, RefusedError, UnsupportedValueError
 from lightgrid.protocol.link import Settings
 from lightgrid.protocol.messages import Batch, CallError, CallState, CallUpdate
-from lightgrid.state.delta import Remove, Set, Splice, apply
+from lightgrid.state.delta import Assignments, Remove, Set, Splice, apply
+from lightgrid.state.values import MAX_DEPTH, same
 from lightgrid.wire.batches import decode_batch_part, encode_batch
 from lightgrid.wire.deltas import decode_ops
 from lightgrid_protos.v1 import delta_pb2, delta_service_pb2
@@ -25,6 +26,43 @@ def test_ops_come_back_as_they_were():
     ops = [Set((), {}), Set(("a",), None), Remove(("a", "b")), Splice(("l",), 0, 0, [])]
     (part,) = _parts(Batch(1, ops))
     assert part.ops == ops
+
+
+SCALARS = [None, False, True, 0, 0.0, -0.0, "", b"", 1, 0.5, "a", b"a"]
+
+
+def test_ops_that_assign_scalars_of_any_kind_come_back_as_assignments():
+    (part,) = _parts(Batch(1, [Set((str(i),), value) for i, value in enumerate(SCALARS)]))
+    assert type(part.ops) is Assignments
+    assert same(list(part.ops.values.values()), SCALARS)
+
+
+@pytest.mark.parametrize("op", [Set(("a",), []), Set(("a", "b"), 0), Remove(("a",))], ids=repr)
+def test_an_op_that_is_no_assignment_of_a_scalar_makes_the_ops_plain(op):
+    (part,) = _parts(Batch(1, [Set(("a",), 0), op, Set(("b",), None)]))
+    assert type(part.ops) is list
+
+
+@pytest.mark.parametrize("value", SCALARS, ids=repr)
+def test_a_path_too_long_is_refused_for_each_kind_of_scalar(value):
+    (message,) = encode_batch(Batch(1, [Set(("a", "b"), value)]), "s")
+    assert _refusal(message.ops, max_path_segments=1).facts["limit"] == "max_path_segments"
+
+
+def test_an_item_that_a_splice_cannot_insert_is_refused_with_its_index():
+    with pytest.raises(UnsupportedValueError) as caught:
+        encode_batch(Batch(1, [Splice(("l",), 7, 0, [1, {"k": [2**63]}])]), "s")
+    assert caught.value.path == ("l", "8", "k", "0")
+
+
+def test_items_of_a_splice_nest_as_deep_as_those_of_a_list_and_no_deeper():
+    deepest = 0
+    for _ in range(MAX_DEPTH - 1):
+        deepest = [deepest]
+    (part,) = _parts(Batch(1, [Splice(("l",), 0, 0, [deepest])]))
+    assert part.ops == [Splice(("l",), 0, 0, [deepest])]
+    with pytest.raises(UnsupportedValueError, match="deep"):
+        encode_batch(Batch(1, [Splice(("l",), 0, 0, [[deepest]])]), "s")
 
 
 def test_the_delta_of_the_first_example_takes_a_few_bytes():

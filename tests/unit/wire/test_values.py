@@ -69,6 +69,28 @@ def test_long_lists_of_one_number_type_are_packed():
     assert _encoded((1,) * 5).WhichOneof("kind") == "list_value"
 
 
+@pytest.mark.parametrize("length", [5, 16, 99, 100, 127, 128, 2047, 2048, 300_000])
+def test_floats_written_as_bytes_are_what_protobuf_makes_of_them(length):
+    value = [math.inf, -math.inf, math.nan, -0.0, *(index / 7 for index in range(length - 4))]
+    expected = value_pb2.Value()
+    expected.double_list.values.extend(value)
+    assert _encoded(value).SerializeToString() == expected.SerializeToString()
+    assert same(decode_value(_encoded(value)), value)
+
+
+def test_a_float_of_a_subclass_in_a_long_list_travels_as_a_float():
+    value = [0.5] * 200 + [np.float64(0.25)]
+    assert _encoded(value).WhichOneof("kind") == "list_value"
+    assert set(map(type, decode_value(_encoded(value)))) == {float}
+
+
+def test_the_zero_of_each_kind_is_told_apart_inside_of_containers():
+    zeros = [None, False, 0, 0.0, -0.0, "", b"", [], (), {}]
+    assert same(decode_value(_encoded(zeros)), zeros)
+    named = {str(index): zero for index, zero in enumerate(zeros)}
+    assert same(decode_value(_encoded(named)), named)
+
+
 def test_the_order_of_keys_is_kept():
     assert list(decode_value(_encoded({"b": 1, "a": 2, "c": 3}))) == ["b", "a", "c"]
 

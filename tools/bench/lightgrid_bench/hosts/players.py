@@ -14,16 +14,16 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 import grpc
 
-from lightgrid.protocol.messages import Batch, Command
+from lightgrid.protocol.messages import Command
 from lightgrid.protocol.outbox import Outbox
 from lightgrid.runtime.client import WorkClient
 from lightgrid.runtime.work_session import WorkSession
 from lightgrid.state.delta import Op, Set
-from lightgrid.wire.batches import encode_batch
 from lightgrid_bench.hosts.flow import arguments
 from lightgrid_bench.hosts.keepalive import CLIENT_OPTIONS
 from lightgrid_bench.peers import serve
 from lightgrid_protos.v1 import delta_service_pb2_grpc
+from lightgrid_protos.v1.delta_service_pb2 import StreamDeltasRequest
 
 _OPS_PER_BATCH: Final = 256
 #: Connections made at the same time: more would only wait for the server.
@@ -87,8 +87,7 @@ class BareStream:
     async def send(self, ops: Sequence[Op]) -> None:
         """Send a batch."""
         self._seq += 1
-        (message,) = encode_batch(Batch(self._seq, ops), "0" * 32)
-        await self._call.write(message)
+        await self._call.write(_plain_message(self._seq, ops))
 
     async def send_scalars(self, round_number: int) -> None:
         """Send a batch of 256 changes."""
@@ -218,6 +217,24 @@ def large_maker(kind: str, size: int) -> Callable[[], str | list[float]]:
         return fresh
 
     return make
+
+
+def _plain_message(seq: int, ops: Sequence[Op]) -> StreamDeltasRequest:
+    """Return ops as a message, as one writes it who has nothing but the stubs."""
+    message = StreamDeltasRequest(session_id="0" * 32, seq=seq)
+    for op in ops:
+        assert isinstance(op, Set)
+        told, value = message.ops.add(), op.value
+        told.path.extend(op.path)
+        if isinstance(value, int):
+            told.set.int_value = value
+        elif isinstance(value, float):
+            told.set.double_value = value
+        elif isinstance(value, str):
+            told.set.string_value = value
+        else:
+            told.set.double_list.values.extend(value)
+    return message
 
 
 def _ignore(_command: Command) -> None:
