@@ -11,9 +11,9 @@ applying copies its containers, so that no two trees ever share one.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 
 from lightgrid.errors import MisfitError, StateError
 from lightgrid.state.values import MAX_TREE_DEPTH, SCALAR_TYPES, Value, copy_value
@@ -49,26 +49,41 @@ class Splice:
 Op = Set | Remove | Splice
 
 
-class Assignments(list[Op]):
-    """Ops that each assign a scalar to a variable; `values` is what they come to.
+class Assignments(Sequence[Op]):
+    """Ops that each assign a scalar to a variable, kept as the `values` they come to.
 
-    Nearly all batches are of this kind, and applying one is a single `dict.update`.
+    Nearly all batches are of this kind. Applying one is a single `dict.update`, and the ops
+    themselves are made when somebody wants to see them.
     """
 
     __slots__ = ("values",)
 
-    def __init__(self, ops: Iterable[Op] = ()) -> None:
-        super().__init__(ops)
-        self.values: dict[str, Value] = {op.path[0]: op.value for op in self}  # type: ignore[union-attr]
+    def __init__(self, values: dict[str, Value]) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Op]:
+        return (Set((name,), value) for name, value in self.values.items())
+
+    @overload
+    def __getitem__(self, index: int) -> Op: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Op]: ...
+    def __getitem__(self, index: int | slice) -> Op | Sequence[Op]:
+        return list(self)[index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
 
     @classmethod
     def joined(cls, runs: Iterable[Assignments]) -> Assignments:
-        """Return several of them as one."""
-        whole = cls()
+        """Return several of them, one after the other, as one."""
+        values: dict[str, Value] = {}
         for run in runs:
-            whole.extend(run)
-            whole.values.update(run.values)
-        return whole
+            values.update(run.values)
+        return cls(values)
 
 
 #: A function and its arguments: what takes a step back.

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from lightgrid.state.delta import Path
 
-#: The kinds of value that hold no others.
-SCALAR_KINDS: Final = frozenset(
+#: What `decode_falsy` gives for all else.
+NO_SCALAR: Final = object()
+_SCALAR_KINDS: Final = frozenset(
     {"null_value", "bool_value", "int_value", "double_value", "string_value", "bytes_value"}
 )
 #: Lists of one number type longer than this are packed; shorter ones gain nothing.
@@ -122,6 +123,14 @@ def decode_values(
         return _decode_all(messages, room)
     except _Refusal as refusal:
         raise refusal.at(path, max_depth) from None
+
+
+def decode_falsy(message: value_pb2.Value) -> Value:
+    """Return a scalar that is no int, float or str but zero; NO_SCALAR for anything else."""
+    kind = message.WhichOneof("kind")
+    if kind in _SCALAR_KINDS:
+        return None if kind == "null_value" else getattr(message, kind)
+    return NO_SCALAR
 
 
 class _Refusal(Exception):  # noqa: N818 - never leaves this module
@@ -258,9 +267,10 @@ def _decode(message: value_pb2.Value, room: int) -> Value:
 
 def _decode_other(message: value_pb2.Value, room: int) -> Value:
     """Return a value that is no int, float or str but zero."""
+    leaf = decode_falsy(message)
+    if leaf is not NO_SCALAR:
+        return leaf
     kind = message.WhichOneof("kind")
-    if kind in SCALAR_KINDS:
-        return None if kind == "null_value" else getattr(message, kind)
     if kind is None:
         raise _Refusal(Reason.UNKNOWN_VALUE_KIND, "a value of a kind that is not known here")
     if room < 0:

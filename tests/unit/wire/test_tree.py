@@ -99,7 +99,10 @@ def test_a_tree_is_cut_at_vars():
 
 
 def test_changes_of_several_revisions_keep_apart_over_parts():
-    changes = [Change(i, 1.5, f"root.w{i}", [((), [Set(("a",), "x" * 90)] * 4)]) for i in (1, 2, 3)]
+    changes = [
+        Change(i, 1.5, f"root.w{i}", [((), [Set((name,), "x" * 90) for name in "abcd"])])
+        for i in (1, 2, 3)
+    ]
     messages = encode_news(News("id", 3, changes), 400)
     assert len(messages) > 3
     joiner = NewsJoiner()
