@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from collections import OrderedDict
 
 import deepdiff
 import pytest
@@ -403,6 +404,7 @@ def test_a_type_change_without_its_value_is_refused_with_the_way_out():
         ({"dictionary_item_added": {"root['l']['x']": 1}}, "an index has to be here"),
         ({"iterable_item_removed": {"root['l'][0]": 2}}, "tells of"),
         ({"iterable_item_removed": {"root['l'][0]": True}}, "tells of"),
+        ({"dictionary_item_removed": {"root['no']": 1}}, "tells of"),
         ({"iterable_item_removed": {"root['t'][0]": 1}}, "needs a list"),
         ({"iterable_item_removed": {"root": 1}}, "needs an item of a list"),
         ({"iterable_item_added": {"root['d']['k']": 1}}, "needs an item of a list"),
@@ -426,6 +428,13 @@ def test_a_new_value_that_cannot_be_state_is_refused(value):
     ):
         with pytest.raises(UnsupportedValueError):
             from_deepdiff(delta, BASE)
+
+
+def test_a_change_to_a_subclass_is_read_as_one_to_the_type_it_travels_as():
+    found = deepdiff.DeepDiff({"a": 1}, {"a": OrderedDict(b=1)})
+    [op] = from_deepdiff(found, {"a": 1})
+    assert op == Set(("a",), {"b": 1})
+    assert type(op.value) is dict
 
 
 def test_a_key_that_cannot_be_state_is_refused():
