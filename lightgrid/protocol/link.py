@@ -69,10 +69,17 @@ class Told:
 
 @dataclass(slots=True)
 class Merged:
-    """What a merge brings to the flow, between two of its runs."""
+    """What a merge brings to the flow, between two of its runs.
+
+    Attributes:
+        ops: What changes for the flow.
+        calls: Progress of calls.
+        told_ops: How many ops the work sent for it: of several for one place the last is left.
+    """
 
     ops: Sequence[Op]
     calls: list[CallUpdate]
+    told_ops: int
 
 
 class WorkLink:
@@ -283,7 +290,8 @@ class WorkLink:
 
     def merge(self, view: dict[str, Value]) -> Merged:
         """Return what has been taken since the last merge, as changes of the flow's view."""
-        merged = Merged(self.replica.merge(view), self.calls.merge())
+        told_ops = self.replica.pending_ops
+        merged = Merged(self.replica.merge(view), self.calls.merge(), told_ops)
         self._applied_seq = self._intake.acked_seq
         return merged
 

@@ -44,7 +44,8 @@ class Publisher:
         """
         # One C call: read one by one while user code assigns, the variables would
         # be a combination that never existed.
-        return self.put(diff_variables(self.mirror, dict.copy(self.live), names), calls)
+        live = dict.copy(self.live) if names else {}
+        return self.put(diff_variables(self.mirror, live, names), calls)
 
     def put(self, ops: Sequence[Op], calls: Sequence[CallUpdate] = ()) -> bool:
         """Put changes that were found in the variables into the outbox, as one batch.

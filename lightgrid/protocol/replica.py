@@ -81,9 +81,9 @@ class Replica:
         )
 
     @property
-    def has_pending(self) -> bool:
-        """Whether `merge` has something to do."""
-        return bool(self._pending)
+    def pending_ops(self) -> int:
+        """How many ops were taken and not merged yet."""
+        return sum(len(batch.ops) for batch in self._pending)
 
     def take(self, batch: Batch) -> None:
         """Take a batch: it will be merged as a whole, exactly once.

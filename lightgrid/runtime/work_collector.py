@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import operator
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import compress
 from typing import Any, Final
 
 from lightgrid.component.work import Work
@@ -54,9 +55,10 @@ class Collector:
         self._clock = clock
         self._cpu_clock = cpu_clock
         for name, value in self.publisher.mirror.items():
-            self._paces.note(name, is_container=is_container(value))
+            if is_container(value):
+                self._paces.note(name, is_container=True)
         # What `__init__` assigned is what the flow has too.
-        self._node.take_changed_names()
+        self._node.forget_changes()
 
     @property
     def has_marks(self) -> bool:
@@ -84,23 +86,25 @@ class Collector:
         Args:
             calls_after: Returns the progress of calls that goes with it, given what
                 cannot be state.
-            everything: Look into all containers, whether or not they are due.
-            also: Look at these variables in any case.
+            everything: Look at all that may have changed, strictly, due or not.
+            also: Look at these variables in any case, strictly.
 
         Returns:
             What cannot be state. The variables with such values keep what they
             were; all others were put.
         """
         now_s = self._clock()
-        due = list(self._node.names) if everything else self._paces.due(now_s)
-        names, values = self._take([*due, *also])
+        # By name, whether to look strictly; a look that is merely due may be a glance.
+        names = {name: self._paces.wants_strict(name, now_s) for name in self._paces.due(now_s)}
+        names.update(dict.fromkeys(self._replaced() if everything else also, True))
+        values = self._take(names)
         errors: list[UnsupportedValueError] = []
         while True:
             try:
                 ops = self._find(names, values, now_s)
             except UnsupportedValueError as error:
                 errors.append(self._node.explain(error))
-                names.remove(error.path[0])
+                del names[error.path[0]]
             else:
                 self.publisher.put(ops, calls_after(errors))
                 return errors
@@ -115,8 +119,8 @@ class Collector:
         if not update.snapshot:
             ops = [op for op in update.ops if variable_of(op) in names]
             update = Update(update.revision, ops)
-        written = names if update.snapshot else set(map(variable_of, update.ops))
-        errors = self.collect(also=written)
+        written = set(map(variable_of, update.ops))
+        errors = self.collect(everything=update.snapshot, also=written)
         for name in set(map(variable_of, self.publisher.receive(update, (), self._apply_live))):
             self._paces.note(name, is_container=is_container(self.publisher.mirror[name]))
         return errors
@@ -127,8 +131,18 @@ class Collector:
             for name in set(map(variable_of, ops)):
                 self._node.dirty.setdefault(name, None)  # the hook may have left it as it was
 
-    def _take(self, due: Iterable[str]) -> tuple[list[str], dict[str, Any]]:
-        """Return the names to look at, and all values at one moment.
+    def _replaced(self) -> Iterator[str]:
+        """Give the variables that hold another object than the one that the flow was told of.
+
+        That is every container, and scalars that were assigned. Not just those marked: an
+        interrupt of user code may come between a store and its mark.
+        """
+        mirror = self.publisher.mirror
+        now = _values(self.publisher.live, mirror)
+        return compress(mirror, map(operator.is_not, now, mirror.values()))
+
+    def _take(self, names: dict[str, bool]) -> dict[str, Any]:
+        """Add the names that were marked to those to look at; return all values at one moment.
 
         What user code assigns between the two is a trap: a copy taken after `a`
         and `b` were assigned, under names taken before, might tell of one alone.
@@ -138,14 +152,14 @@ class Collector:
         taken = self._node.take_changed_names()
         if taken:
             self._paces.wake()
-        names = dict.fromkeys([*taken, *due])
+        names.update(dict.fromkeys(taken, True))
         while True:
-            values = _read(self.publisher.live, names)
+            values = dict(zip(names, _values(self.publisher.live, names), strict=True))
             if self._node.dirty.keys() <= names.keys():
-                return list(names), values
-            names.update(dict.fromkeys(self._node.take_changed_names()))
+                return values
+            names.update(dict.fromkeys(self._node.take_changed_names(), True))
 
-    def _find(self, names: Sequence[str], values: dict[str, Any], now_s: float) -> list[Op]:
+    def _find(self, names: dict[str, bool], values: dict[str, Any], now_s: float) -> list[Op]:
         mirror = self.publisher.mirror
         containers = [name for name in names if is_container(values[name])]
         plain = [name for name in names if not is_container(values[name])]
@@ -159,12 +173,12 @@ class Collector:
             begin_s = self._cpu_clock()
             found: list[Op] = []
             try:
-                found = diff_variables(mirror, values, (name,))
+                found = diff_variables(mirror, values, (name,), strict=names[name])
                 for op in found:
                     self._check_size(op)
             finally:
                 cost_s = self._cpu_clock() - begin_s
-                self._paces.looked(name, cost_s, now_s, changed=bool(found))
+                self._paces.looked(name, cost_s, now_s, changed=bool(found), strict=names[name])
             ops += found
         return ops
 
@@ -176,12 +190,13 @@ class Collector:
             _check_leaves(op.insert, op.path, self.max_leaf_bytes)
 
 
-def _read(live: dict[str, Value], names: Iterable[str]) -> dict[str, Value]:
+def _values(live: dict[str, Value], names: Iterable[str]) -> Sequence[Value]:
     """Return the named values as they are at one moment: one C call, nothing comes between."""
     names = tuple(names)
     if len(names) > 1:
-        return dict(zip(names, operator.itemgetter(*names)(live), strict=True))
-    return {name: live[name] for name in names}
+        values: tuple[Value, ...] = operator.itemgetter(*names)(live)
+        return values
+    return [live[name] for name in names]
 
 
 def _check_leaves(value: Value, path: Path, most_bytes: int) -> None:

@@ -4,6 +4,12 @@ Nothing tells of such a change, so each container is compared with what was
 last told of it, in an interval of its own that follows what looking costs: a
 huge one does not slow the small ones down, and all of them together take a
 bounded part of a core.
+
+A look is strict or a glance (see `diff`), each with a share of its own. Of a list of a
+million items, wherever they lie in memory, a glance takes 2 ms and where it finds
+changes 17 to 38, a strict look 35 to 57. So a change is found in 0.5 to 1 s, and one
+into an equal item (1 into True) in 4 to 6 s; in proportion to the length, down to a
+thousand items or so, into which every look is strict.
 """
 
 from __future__ import annotations
@@ -17,20 +23,32 @@ MIN_INTERVAL_S: Final = 0.005
 MAX_INTERVAL_S: Final = 0.25
 #: The same while no call runs: only a thread of the user's could change anything.
 MAX_IDLE_INTERVAL_S: Final = 1.0
-#: The part of a core that one container may take, and that all together may.
-_SHARE: Final = 0.045
+#: The part of a core that one container may take by glances and by strict looks, and that
+#: all containers together may.
+_SHARE: Final = 0.035
+_STRICT_SHARE: Final = 0.01
 _SHARE_OF_ALL: Final = 0.05
 
 
 @dataclass(slots=True)
 class _Pace:
-    cost_s: float = 0.0
+    cost_s: float = 0.0  # of the last glance
+    strict_cost_s: float = 0.0
     growth: float = 1.0
     looked_at_s: float = float("-inf")
+    strictly_at_s: float = float("-inf")
 
     @property
     def base_s(self) -> float:
         return max(MIN_INTERVAL_S, self.cost_s / _SHARE)
+
+    @property
+    def strict_base_s(self) -> float:
+        return max(MIN_INTERVAL_S, self.strict_cost_s / _STRICT_SHARE)
+
+    @property
+    def load(self) -> float:
+        return self.cost_s / self.base_s + self.strict_cost_s / self.strict_base_s
 
 
 class Paces:
@@ -39,7 +57,7 @@ class Paces:
     def __init__(self) -> None:
         self._paces: dict[str, _Pace] = {}
         self._grown: set[str] = set()
-        self._load = 0.0  # the part of a core, with every container at its base interval
+        self._load = 0.0  # the part of a core, with every container at its base intervals
         self.max_interval_s = MAX_IDLE_INTERVAL_S
 
     def note(self, name: str, *, is_container: bool) -> None:
@@ -48,8 +66,7 @@ class Paces:
             if name not in self._paces:
                 self._paces[name] = _Pace()
         elif name in self._paces:
-            self._change_load(self._paces[name], 0.0)
-            del self._paces[name]
+            self._change_load(-self._paces.pop(name).load)
             self._grown.discard(name)
 
     def due(self, now_s: float) -> list[str]:
@@ -67,13 +84,25 @@ class Paces:
             default=float("inf"),
         )
 
-    def looked(self, name: str, cost_s: float, now_s: float, *, changed: bool) -> None:
+    def wants_strict(self, name: str, now_s: float) -> bool:
+        """Tell whether a look at a variable that is due is to be a strict one."""
+        pace = self._paces[name]
+        return pace.strictly_at_s + pace.strict_base_s * self._stretch() <= now_s
+
+    def looked(
+        self, name: str, cost_s: float, now_s: float, *, changed: bool, strict: bool
+    ) -> None:
         """Note a look at a variable: what it cost, and whether it found anything."""
         pace = self._paces.get(name)
         if pace is None:
             return
-        self._change_load(pace, cost_s)
+        load = pace.load
         pace.looked_at_s = now_s
+        if strict:
+            pace.strict_cost_s, pace.strictly_at_s = cost_s, now_s
+        else:
+            pace.cost_s = cost_s
+        self._change_load(pace.load - load)
         if changed:
             pace.growth = 1.0
             self._grown.discard(name)
@@ -88,10 +117,11 @@ class Paces:
         self._grown.clear()
 
     def _interval_s(self, pace: _Pace) -> float:
-        base_s = pace.base_s * max(1.0, self._load / _SHARE_OF_ALL)
+        base_s = pace.base_s * self._stretch()
         return max(base_s, min(base_s * pace.growth, self.max_interval_s))
 
-    def _change_load(self, pace: _Pace, cost_s: float) -> None:
-        before = pace.cost_s / pace.base_s
-        pace.cost_s = cost_s
-        self._load = max(0.0, self._load - before + cost_s / pace.base_s)
+    def _stretch(self) -> float:
+        return max(1.0, self._load / _SHARE_OF_ALL)
+
+    def _change_load(self, by: float) -> None:
+        self._load = max(0.0, self._load + by)

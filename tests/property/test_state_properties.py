@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lightgrid.errors import MisfitError, PathSyntaxError
 from lightgrid.state.deepdiff_form import from_deepdiff, to_deepdiff
 from lightgrid.state.delta import Remove, Set, Splice, apply
-from lightgrid.state.diff import diff
+from lightgrid.state.diff import diff, diff_variables
 from lightgrid.state.paths import parse_path, resolve, show_path
 from lightgrid.state.values import check_value, copy_value, same
 
@@ -115,6 +115,17 @@ def test_applying_the_difference_leads_to_the_other_state(pair):
     assert diff(state, new) == []
     assert same([old, new], list(before))
     assert deepdiff.DeepDiff(state, new, **FLAGS) == {}
+
+
+@given(PAIRS)
+@settings(max_examples=120)
+def test_what_a_glance_passes_over_equals_what_is_there_and_a_strict_look_finds_it(pair):
+    old, new = pair
+    state = copy_value(old)
+    apply(state, diff_variables(state, new, {**old, **new}, strict=False))
+    assert state == new
+    apply(state, diff_variables(state, new, {**old, **new}))
+    assert same(state, new)
 
 
 @given(PLAIN_PAIRS)

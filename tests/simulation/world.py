@@ -588,7 +588,7 @@ class World:
                 for write in link.replica.overlay
             )
             self.require(untold <= self.writes_kept, "the overlay is bounded", name, untold)
-        if not link.replica.has_pending:
+        if not link.replica.pending_ops:
             expected, view = copy_value(link.replica.published), self.server.view(link.name)
             apply_fitting(expected, [write.op for write in link.replica.overlay])
             self.require(

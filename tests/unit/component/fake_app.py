@@ -35,7 +35,7 @@ class FakeApp:
             node.backend = self
             node.hold_containers()
             node.notify = functools.partial(self.changed, node)
-            node.take_changed_names()
+            node.forget_changes()
             if isinstance(one, Work):
                 one._lightgrid_join_flow()
 

@@ -2,6 +2,7 @@ import pytest
 
 from lightgrid.component.work import Work
 from lightgrid.protocol.messages import CallState, CallUpdate, Update
+from lightgrid.runtime import work_collector
 from lightgrid.runtime.work_collector import Collector
 from lightgrid.state.delta import Set, Splice
 
@@ -42,6 +43,19 @@ def collector(work, clock):
     collector = Collector(work, 5, clock, lambda: 0.0)
     collector.collect(everything=True)
     return collector
+
+
+@pytest.fixture
+def compared(monkeypatch):
+    """The variables that were compared, look by look."""
+    looks, find = [], work_collector.diff_variables
+
+    def noted(old, new, names, *, strict=True):
+        looks.extend([*names])
+        return find(old, new, names, strict=strict)
+
+    monkeypatch.setattr(work_collector, "diff_variables", noted)
+    return looks
 
 
 def ops_of(collector):
@@ -142,3 +156,128 @@ def test_the_flows_writes_are_live_and_not_told_back(work, collector):
     work.items.append(8)
     collector.collect(everything=True)
     assert ops_of(collector) == [Splice(("items",), 1, 0, [8])]
+
+
+def test_everything_is_the_containers_and_what_was_assigned(work, collector, compared):
+    work.b = 1
+    collector.collect(everything=True)
+    assert sorted(compared) == ["b", "items"]
+    compared.clear()
+    collector.collect(everything=True)
+    assert compared == ["items"]
+
+
+def test_what_was_stored_when_an_interrupt_came_before_its_mark_is_told_with_everything(
+    work, collector
+):
+    work._lightgrid_node.store("a", 5)
+    assert not collector.has_marks
+    collector.collect(everything=True)
+    assert ops_of(collector) == [Set(("a",), 5)]
+
+
+def test_what_is_assigned_while_everything_is_collected_is_told_as_one_state(work, collector):
+    node = work._lightgrid_node
+    take = node.take_changed_names
+    calls = []
+
+    class Node:
+        def __getattr__(self, name):
+            return getattr(node, name)
+
+        def take_changed_names(self):
+            names = take()
+            if not calls:
+                work.items.append(2)
+                work.b = 7
+                work.a = 8
+            calls.append(names)
+            return names
+
+    collector._node = Node()
+    collector.collect(everything=True)
+    assert ops_of(collector) == [Set(("a",), 8), Set(("b",), 7), Splice(("items",), 1, 0, [2])]
+
+
+@pytest.mark.parametrize("everything", [True, False])
+def test_a_variable_that_becomes_a_container_and_a_scalar_again_is_followed(
+    work, collector, clock, everything
+):
+    for value, inner_list in [
+        ([1], lambda: work.a),
+        (2, None),
+        ({"k": [1]}, lambda: work.a["k"]),
+        (None, None),
+        ((3, [1]), lambda: work.a[1]),
+        ("x", None),
+    ]:
+        work.a = value
+        collector.collect(everything=everything)
+        assert ops_of(collector) == [Set(("a",), value)]
+        if inner_list is not None:
+            inner_list().append(9)
+            clock.now_s = collector.next_due_s()
+            collector.collect(everything=everything)
+            (op,) = ops_of(collector)
+            assert (op.path[0], op.insert) == ("a", [9])
+
+
+def test_what_the_flow_made_a_container_is_looked_into(work, collector, clock):
+    collector.receive(Update(6, [Set(("a",), [1])]))
+    collector.collect()
+    ops_of(collector)
+    work.a.append(2)
+    clock.now_s = collector.next_due_s() + 100.0
+    collector.collect()
+    assert ops_of(collector) == [Splice(("a",), 1, 0, [2])]
+
+
+def test_the_whole_of_the_flows_state_is_taken_after_what_was_made_before(work, collector):
+    work.a = 1
+    work.items.append(2)
+    collector.receive(Update(6, [Set((), {"a": 3, "b": 4, "items": [5]})], snapshot=True))
+    assert (work.a, work.b, work.items) == (3, 4, [5])
+
+
+class Costly:
+    """The computing time of a thread that takes a tenth of a second for anything."""
+
+    now_s = 0.0
+
+    def __call__(self):
+        self.now_s += 0.1
+        return self.now_s
+
+
+def test_an_item_of_a_large_list_that_becomes_an_equal_one_is_seen_later_but_is_seen(work, clock):
+    work.items = [*range(5000)]
+    collector = Collector(work, 5, clock, Costly())
+    collector.pace_for_call(0.25)
+    collector.collect()
+    found_s = {}
+    for how, item in (("other", -1), ("equal", True)):
+        changed_s = clock.now_s
+        work.items[1] = item
+        while (ops := ops_of(collector)) is None:
+            clock.now_s = collector.next_due_s()
+            collector.collect()
+        assert ops == [Set(("items", "1"), item)]
+        found_s[how] = clock.now_s - changed_s
+        work.items[1] = 1
+        collector.collect(everything=True)
+        ops_of(collector)
+    assert found_s["other"] < found_s["equal"] < 20.0
+
+
+@pytest.mark.parametrize("assigns", [True, False])
+def test_an_item_that_becomes_an_equal_one_is_told_with_everything_and_when_it_is_assigned(
+    work, clock, assigns
+):
+    work.items = [*range(5000)]
+    collector = Collector(work, 5, clock, Costly())
+    collector.collect()
+    work.items[1] = True
+    if assigns:
+        work.items = work.items
+    collector.collect(everything=not assigns)
+    assert ops_of(collector) == [Set(("items", "1"), True)]
