@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lightgrid.component.checkpoint import dump_states, load_states
 from lightgrid.component.component import Component
 from lightgrid.component.flow import Flow
 from lightgrid.component.work import Work
-from lightgrid.errors import ComponentError
+from lightgrid.errors import ComponentError, LightgridError
 from lightgrid.runtime.app_file import is_loaded_in_work
 from lightgrid.runtime.options import RunOptions
 from lightgrid.runtime.outcome import AppStage, Outcome
@@ -33,16 +35,25 @@ class App:
             seconds, where the work does not say itself.
 
     Raises:
-        TypeError: The root is no component, or a flow without a `run` of its own.
+        TypeError: The root is no component, or a flow without a `run` that takes no arguments.
     """
 
     def __init__(self, root: Flow | Work, *, stop_grace_s: float = DEFAULT_STOP_GRACE_S) -> None:
+        if isinstance(root, type) and issubclass(root, Component):
+            raise TypeError(f"{root.__name__} is a class; write L.App({root.__name__}())")
         if isinstance(root, Work):
             root = _RunOnce(root)
         if not isinstance(root, Flow):
             raise TypeError(f"the root of an app is a flow or a work, not a {type(root).__name__}")
         if type(root).run is Flow.run:
             raise TypeError(f"{type(root).__name__} has no run method: a root flow needs one")
+        try:
+            inspect.signature(root.run, follow_wrapped=False).bind()
+        except TypeError as error:
+            raise TypeError(
+                f"{type(root).__name__}.run(): {error}. The app calls the root's run without "
+                "arguments"
+            ) from None
         self.root = root
         self.stop_grace_s = stop_grace_s
         #: How the last run ended, and with which exception.
@@ -127,21 +138,33 @@ class App:
     def run(self, options: RunOptions | None = None, observer: Observer | None = None) -> None:
         """Run the app until it ends, as `lightgrid flow` does.
 
-        Does nothing in the process of a work, nor while `lightgrid flow` loads
-        the file, so it may stand at the end of the app's file.
+        May stand at the end of the app's file: in the process of a work it does
+        nothing, and under `lightgrid flow` it runs the app with the options of
+        the command.
 
         Raises:
             SystemExit: With the exit code, unless the app ended well.
         """
-        if is_loaded_in_work() or _is_being_loaded:
+        global _order
+        if is_loaded_in_work():
             return
+        if _order is not None:
+            order, _order = _order, None
+            options, observer, order.app = order.options, order.observer, self
+        options = options or RunOptions()
         if observer is None:
             from lightgrid.terminal import make_observer  # rich is loaded when it is shown
 
-            observer = make_observer()
-        outcome = self.execute(options or RunOptions(), observer)
+            observer = make_observer(options.log_level)
+        try:
+            outcome = self.execute(options, observer)
+        except ComponentError:  # it has run: the user's line is to be shown
+            raise
+        except LightgridError as error:
+            observer.said(str(error), is_problem=True)
+            sys.exit(1)
         if outcome.message:
-            observer.said(outcome.message, is_problem=outcome.exit_code == 1)
+            observer.said(outcome.message.rstrip(), is_problem=outcome.exit_code == 1)
         if outcome.exit_code:
             sys.exit(outcome.exit_code)
 
@@ -168,16 +191,30 @@ class _RunOnce(Flow):
             self.stop()
 
 
-#: Set while the command line loads an app's file: `app.run()` in it is to do nothing.
-_is_being_loaded = False
+@dataclass(slots=True)
+class Order:
+    """How the app of a file is to be run, for the first `app.run()` in it.
+
+    Attributes:
+        options: In place of its own.
+        observer: Likewise.
+        app: The one that was run so.
+    """
+
+    options: RunOptions
+    observer: Observer
+    app: App | None = None
+
+
+_order: Order | None = None
 
 
 @contextlib.contextmanager
-def loading() -> Iterator[None]:
-    """Have `app.run()` do nothing meanwhile."""
-    global _is_being_loaded
-    _is_being_loaded = True
+def ordered(order: Order) -> Iterator[None]:
+    """Have the first `app.run()` meanwhile follow an order."""
+    global _order
+    _order = order
     try:
         yield
     finally:
-        _is_being_loaded = False
+        _order = None

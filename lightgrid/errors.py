@@ -21,6 +21,17 @@ class LightgridError(Exception):
     """Base of all errors that lightgrid raises on purpose."""
 
 
+def short_name(component: str) -> str:
+    """Return a component's name as people write it and read it: "w" for "root.w"."""
+    return component.removeprefix("root.")
+
+
+def place_of(function: object) -> tuple[str, int]:
+    """Return the file and line where a function is written; "" and 0 for one of C."""
+    code = getattr(function, "__code__", None)
+    return ("", 0) if code is None else (code.co_filename, code.co_firstlineno)
+
+
 # --- state ------------------------------------------------------------------
 
 
@@ -39,7 +50,7 @@ class UnsupportedValueError(StateError, TypeError, AttributeError):
         self.path = tuple(path)
         self.what = what
         self.component = component
-        where = f"{component}: " if component else ""
+        where = f"{short_name(component)}: " if component else ""
         super().__init__(f"{where}{'.'.join(self.path) or 'the value'}: {what}")
 
     def inside(self, component: str, *prefix: str) -> UnsupportedValueError:
@@ -145,8 +156,9 @@ class UndeclaredAttributeError(ComponentAttributeError):
         self.component = component
         self.attribute = attribute
         super().__init__(
-            f"{component}: Cannot set attributes that were not defined in __init__: {attribute}. "
-            f"Set it in __init__ first, or call it _{attribute} to keep it out of the state."
+            f"{short_name(component)}: Cannot set attributes that were not defined in __init__: "
+            f"{attribute}. Set it in __init__ first, or call it _{attribute} to keep it out of "
+            "the state."
         )
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from lightgrid.component.flow import Flow
 from lightgrid.component.work import Work
-from lightgrid.errors import LightgridError
+from lightgrid.errors import WorkFailedError, place_of, short_name
 from lightgrid.protocol.link import Settings
 from lightgrid.runtime.app_file import find_app_file
 from lightgrid.runtime.app_loop import AppLoop
+from lightgrid.runtime.hints import hint_at_standstill, hinting_at_long_runs
 from lightgrid.runtime.hub import Hub
 from lightgrid.runtime.interruption import Interruption
 from lightgrid.runtime.launcher import LocalLauncher
@@ -24,9 +25,10 @@ from lightgrid.runtime.options import RunOptions
 from lightgrid.runtime.outcome import Outcome
 from lightgrid.runtime.run_dir import RunDir
 from lightgrid.runtime.supervisor import Supervisor, Surroundings
-from lightgrid.runtime.work_spec import dump_spec
+from lightgrid.runtime.work_spec import dump_spec, find_unpicklable
 from lightgrid.server.auth import Auth
 from lightgrid.server.server import Listen, Server
+from lightgrid.state.values import type_name
 
 
 def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Observer) -> Outcome:
@@ -81,10 +83,8 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
                     root_certificates=root_certificates,
                 )
             except Exception as error:
-                raise LightgridError(
-                    f"{work.name} cannot be sent to a process of its own: {error}. Make what "
-                    "cannot be pickled in on_start or run"
-                ) from error
+                what = _unpicklable(work, error, by_reference=app_file is not None)
+                raise WorkFailedError(work.name, what) from None
 
         surroundings = Surroundings(
             address=address,
@@ -98,7 +98,20 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
         )
         run_dir.publish(address, auth.app_token)
         observer.started(Path(app_file).name if app_file else "app", address)
-        return loop.run(supervisor, interruption)
+        hint_at_standstill(root, loop, observer)
+        with hinting_at_long_runs(loop):
+            return loop.run(supervisor, interruption)
+
+
+def _unpicklable(work: Work, error: Exception, *, by_reference: bool) -> str:
+    """Say what of a work cannot be sent to its process, and what to do."""
+    part, value = find_unpicklable(work, short_name(work.name), by_reference=by_reference)
+    file, line = place_of(type(work).__init__)
+    where = f" ({type(work).__name__}.__init__ is in {file}, line {line})" if file else ""
+    return (
+        f"it cannot be sent to a process of its own. {part} is a {type_name(value)}: {error}. "
+        f"Make what cannot be pickled in on_start or run, and set it to None in __init__{where}"
+    )
 
 
 @contextlib.contextmanager

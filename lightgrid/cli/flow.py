@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import ModuleType
 
-    from lightgrid.app import App
+    from lightgrid.app import App, Order
 
 _INTERRUPTED = 130
 
@@ -57,7 +57,9 @@ def _read_environment(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
     default="warning",
-    help="debug shows every delta, info every status.",
+    help="What lightgrid itself says: error only failures, without the table; warning, the "
+    "default, each stage of a work once; info every status; debug every delta. What the app "
+    "prints is always shown.",
 )
 @click.argument("file", type=click.Path())
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
@@ -73,9 +75,13 @@ def command(
 ) -> None:
     """Run the app in FILE until it ends; ARGS are for the file's own sys.argv.
 
+    The app is the one that FILE makes at its top level; or the one whose run()
+    it calls, which then runs there, with the options given here.
+
     Exit code: 0 after stop(), 1 after a failure, 2 when there is no app to run,
     128 + N after signal N (130 for Ctrl-C).
     """
+    from lightgrid.app import Order
     from lightgrid.runtime.options import RunOptions
     from lightgrid.terminal import make_observer
 
@@ -83,23 +89,24 @@ def command(
     # Before the file is loaded: loggers that it sets up are to write above the table.
     observer = make_observer(log_level.upper())
     _show_log()
+    options = RunOptions(listen, tls_cert, tls_key, insecure, environment, log_level.upper())
+    order = Order(options, observer)
     try:
-        app = _only_app(_load(file, args), file)
+        module = _load(file, args, order)
+        app = _only_app(module, file) if order.app is None else None
     except BaseException:
         observer.ended()
         raise
-    # The options are the app's run, so the exit code comes as the SystemExit of any script.
-    app.run(
-        RunOptions(listen, tls_cert, tls_key, insecure, environment, log_level.upper()), observer
-    )
+    if app is not None:  # else the file has run it itself
+        app.run(options, observer)
 
 
-def _load(file: str, args: Sequence[str]) -> ModuleType:
-    from lightgrid.app import loading
+def _load(file: str, args: Sequence[str], order: Order) -> ModuleType:
+    from lightgrid.app import ordered
     from lightgrid.errors import AppLoadError
     from lightgrid.runtime.app_file import load_app_file
 
-    with _user_errors(file), loading():
+    with _user_errors(file), ordered(order):
         try:
             return load_app_file(file, args)
         except AppLoadError as error:
@@ -149,7 +156,7 @@ def _only_app(module: ModuleType, file: str) -> App:
             names.setdefault(id(value), []).append(name)
     if not names:
         raise UsageFailure(
-            f"{file}: there is no app in it; make one at the top level: app = lightgrid.App(...)"
+            f"{file}: there is no app in it. Add at its end: {_missing_line(module)}"
         )
     if len(names) > 1:
         told = ", ".join(" = ".join(same) for same in names.values())
@@ -157,6 +164,18 @@ def _only_app(module: ModuleType, file: str) -> App:
     (first, *_others), *_ = names.values()
     app: App = vars(module)[first]
     return app
+
+
+def _missing_line(module: ModuleType) -> str:
+    """Return the line by which a file gets an app: of its last flow, which is made of others."""
+    from lightgrid.component.flow import Flow
+
+    flows = [
+        name
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, Flow) and value.__module__ == "__main__"
+    ]
+    return f"app = L.App({flows[-1] if flows else 'Root'}())"
 
 
 class _ToStderr(logging.StreamHandler[TextIO]):

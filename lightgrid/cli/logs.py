@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -14,6 +16,7 @@ import click
 
 from lightgrid.cli.failure import Failure, UsageFailure, told_to_person
 from lightgrid.cli.target import Target, choose_target, connection_options
+from lightgrid.errors import short_name
 from lightgrid.terminal.text import escape_line
 
 if TYPE_CHECKING:
@@ -43,15 +46,14 @@ def command(
     app = target.app
     if app is None:
         raise UsageFailure("logs are on the machine of the app; run this there")
-    work = name if name.startswith("root.") else f"root.{name}"
+    short = re.sub(r"\[(\d+)\]", r".\1", short_name(name))  # l[0], as in paths
+    work = f"root.{short}"
     path = app.logs / f"{work}.log"
     if not path.exists():
         _check_work(target, name, work)  # there is such a work: it has not started
     try:
         with _opened(path, app, follow) as file:
-            _show(_last(file, lines))
-            if follow:
-                _show(_growing(file, app))
+            _show(chain(_last(file, lines), _growing(file, app) if follow else ()))
     except FileNotFoundError:
         return
     except KeyboardInterrupt:
@@ -63,7 +65,7 @@ def _check_work(target: Target, name: str, work: str) -> None:
 
     with told_to_person(target.address):
         names = work_names(target)
-    short = work.removeprefix("root.")
+    short = short_name(work)
     if short in names:
         return
     near = get_close_matches(short, names, n=3)
@@ -103,13 +105,24 @@ def _is_running(app: RunningApp) -> bool:
 
 
 def _show(lines: Iterable[bytes]) -> None:
-    """Write lines: as they are into pipes and files, harmless onto a terminal."""
+    """Write lines: as they are into pipes and files, harmless onto a terminal.
+
+    The last may come in pieces. A piece that begins its line again, as progress bars
+    do, takes the place of what was there.
+    """
     out = sys.stdout.buffer
     escapes = sys.stdout.isatty()
+    is_midline = False
     for line in lines:
         if escapes:
             text = line.decode("utf-8", "replace")
             end = "\n" if text.endswith("\n") else ""
-            line = (escape_line(text.rstrip("\r\n")) + end).encode()
+            text = text.rstrip("\r\n")
+            again = "\r\x1b[K" if is_midline and "\r" in text else ""
+            line = (again + escape_line(text) + end).encode()
+            is_midline = not end
         out.write(line)
+        out.flush()
+    if is_midline:
+        out.write(b"\n")
         out.flush()

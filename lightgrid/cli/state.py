@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lightgrid.state.values import Value
 
 _INTERRUPTED: Final = 130
+_JSON_WORDS: Final = {"True": "true", "False": "false", "None": "null"}
 
 
 @click.group("state", short_help="Read, change and watch the state of a running app.")
@@ -60,7 +61,7 @@ def get(
     click.echo(json.dumps(told, ensure_ascii=False, allow_nan=False, indent=None if compact else 2))
 
 
-@command.command("set")
+@command.command("set", context_settings={"ignore_unknown_options": True})  # -5 is a value
 @connection_options
 @click.option(
     "--expected-revision",
@@ -80,8 +81,7 @@ def set_(
 ) -> None:
     """Set what is at PATH, between two runs of the flow; print the revision that has it.
 
-    PATH is a variable, or a place in one; a new key of a dict is made. Before a
-    JSON value that begins with a minus sign, write --.
+    PATH is a variable, or a place in one; a new key of a dict is made.
     """
     from lightgrid.cli.tree import read_tree, resolve_for_setting
     from lightgrid.state.delta import Set
@@ -138,6 +138,8 @@ def _parse(text: str) -> Value:
 
 
 def _hint(text: str) -> str:
+    if text in _JSON_WORDS:
+        return f". JSON writes {_JSON_WORDS[text]}"
     if text and not any(mark in text for mark in "{}[]\"'\\"):
         return f". A text needs its quotes: '{json.dumps(text)}'"
     return ""

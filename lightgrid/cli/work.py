@@ -31,7 +31,8 @@ def command(
 ) -> None:
     """Be the work NAME of the app in FILE, in this process, so that a debugger works.
 
-    The app runs already; Ctrl-C leaves it. ARGS are for the file's own sys.argv.
+    The app runs already; Ctrl-C leaves it. The work is one that the app starts no
+    process for: it was made with launch=False. ARGS are for the file's own sys.argv.
     """
     from lightgrid.runtime.app_file import user_trace
     from lightgrid.runtime.work_process import end_process, run_foreground

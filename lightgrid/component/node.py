@@ -9,10 +9,10 @@ run of the flow is followed by looking at what it has read, not at everything.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lightgrid.errors import ComponentError, UnsupportedValueError
+from lightgrid.errors import ComponentError, UnsupportedValueError, place_of, short_name
 from lightgrid.state.delta import Assignments, Op, Path, Set, apply
 from lightgrid.state.values import SCALAR_TYPES, Value, copy_value, is_container
 
@@ -85,7 +85,7 @@ class Node:
         """What errors call the component: its name, or its class while it is in no tree."""
         if self.parent is None and self.key == "root":
             return type(self.component).__name__
-        return self.name
+        return short_name(self.name)
 
     @property
     def place(self) -> Path:
@@ -117,7 +117,8 @@ class Node:
         """
         if child._lightgrid_node.parent is not None:
             raise ComponentError(
-                f"{self.label}.{key}: the component already is {child.name}; one place is enough"
+                f"{self.label}.{key}: the component already is {child._lightgrid_node.label}; "
+                "one place is enough"
             )
         above: Component | None = self.component
         while above is not None:
@@ -156,7 +157,8 @@ class Node:
 
     def variables(self) -> dict[str, Value]:
         """Return all state, by name. The containers are the live ones."""
-        return {name: self.read(name) for name in self.names}
+        held, others = self.held or {}, self.component._lightgrid_vars
+        return {name: held[name] if name in held else others[name] for name in self.names}
 
     def store(self, name: str, value: Value) -> None:
         """Store a checked value, where its kind belongs."""
@@ -197,28 +199,46 @@ class Node:
         """Begin to note which containers are read."""
         if self.held is None:
             self.held = {}
+            variables = self.component._lightgrid_vars
             for name in self.names:
-                self.store(name, self.component._lightgrid_vars[name])
+                if is_container(variables[name]):
+                    self.store(name, variables[name])
+
+    def forget_changes(self) -> None:
+        """Begin anew without a look: whoever asks is about to read all the state.
+
+        What is assigned meanwhile is read then, or is marked afterwards.
+        """
+        self.dirty.clear()
+        if self.held is not None:
+            self._keep_looking(self.held)
 
     def take_changed_names(self) -> list[str]:
         """Return the names to look at, and begin anew.
 
         Names are taken before their values are read: one that is assigned
         meanwhile is then marked again, and none is missed.
-
-        A held container that someone else refers to as well can be changed
-        without being read or assigned again, so it stays one to be looked at.
         """
+        # Each by a step that both gives and takes it: a mark that user code makes between a
+        # copy of `dirty` and a clear() would be lost, and a fresh dict in its place might
+        # never be seen by an assignment that has the old one in hand.
         names = set()
         while self.dirty:
             names.add(self.dirty.popitem()[0])
         if self.held is not None:
             names |= self.touched
-            held = self.held
-            self.touched = {name for name in names if name in held and _is_shared(held, name)}
-            if self.touched:
-                self.tell()
+            self._keep_looking(names)
         return sorted(names)
+
+    def _keep_looking(self, names: Iterable[str]) -> None:
+        """Touch those of the held containers that someone else refers to as well.
+
+        They can be changed without being read or assigned again.
+        """
+        held = self.held or {}
+        self.touched = {name for name in names if name in held and _is_shared(held, name)}
+        if self.touched:
+            self.tell()
 
     def explain(self, error: UnsupportedValueError) -> UnsupportedValueError:
         """Return an error about a value of this component as one that says what to do.
@@ -226,7 +246,17 @@ class Node:
         Args:
             error: Its path begins with the name of a variable of this component.
         """
-        return self.explain_value(error, self.read(error.path[0]))
+        value = self.read(error.path[0])
+        told = self.explain_value(error, value)
+        run = getattr(type(self.component), "run", None)
+        file, line = place_of(run)
+        is_users = bool(file) and not run.__module__.startswith("lightgrid.")
+        if not (is_users and is_container(value)):
+            return told
+        # No line of the user's is at work when this is found: the function is all there is.
+        where = f"{type(self.component).__name__}.run is in {file}, line {line}"
+        what = f"{told.what.rstrip('.')}. It was put there in place; {where}"
+        return UnsupportedValueError(told.path, what, told.component)
 
     def explain_value(self, error: UnsupportedValueError, value: object) -> UnsupportedValueError:
         """Return the same about a value that is not assigned yet."""

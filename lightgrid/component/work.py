@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import socket
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from types import FunctionType
 from typing import Any, Final
 
 from lightgrid.component.backend import ProcessSide, is_in_flow_code
@@ -15,7 +17,7 @@ from lightgrid.component.calls import CallPending, CallTable
 from lightgrid.component.component import Component
 from lightgrid.component.restart import Restart, RestartWhen
 from lightgrid.component.status import WorkStage, WorkStatus
-from lightgrid.errors import ComponentError
+from lightgrid.errors import ComponentError, place_of, short_name
 from lightgrid.state.deepdiff_form import Delta
 from lightgrid.state.delta import apply_fitting
 from lightgrid.state.values import Value
@@ -79,6 +81,10 @@ class Work(Component):
         self._receive_updates = receive_updates
         self._start_with_flow = start_with_flow
         self._stop_grace_s = stop_grace_s
+        if not isinstance(restart, Restart) and restart not in list(RestartWhen):
+            raise ValueError(
+                f"restart={restart!r}: it is never, on_failure or always, or a Restart"
+            )
         self._restart = restart if isinstance(restart, Restart) else Restart(restart)
         self._run_timeout_s = run_timeout_s
         self._stall_timeout_s = stall_timeout_s
@@ -302,8 +308,8 @@ class Work(Component):
         """
         if not self._receive_updates:
             raise ComponentError(
-                f"{self.name}.wait_for_update(): the work is not told of updates; make it with "
-                "receive_updates=True"
+                f"{short_name(self.name)}.wait_for_update(): the work is not told of updates; "
+                "make it with receive_updates=True"
             )
         return self._process is not None and self._process.wait_for_update(timeout_s)
 
@@ -429,11 +435,38 @@ def _making_calls(work: Work) -> Callable[..., None]:
             return
         decision = calls.decide(key, cache_calls=work._cache_calls, parallel=work._parallel)
         if decision.sends:
+            _check_arguments(work, args, kwargs)
             work._lightgrid_backend("run").call(work, key, args, kwargs)
         if decision.waits:
             raise CallPending(work.name)
 
     return run
+
+
+def _check_arguments(work: Work, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    """Refuse at the flow's line what the work's `run` cannot be called with.
+
+    Raises:
+        TypeError: As Python would, in the work's process.
+    """
+    run = type(work).run
+    # What is no function of the user's may take anything; so may a program that dials in.
+    if not isinstance(run, FunctionType) or not work._launch:
+        return
+    signature = _signature_of(run)
+    try:
+        signature.bind(work, *args, **kwargs)
+    except TypeError as error:
+        file, line = place_of(run)
+        raise TypeError(
+            f"{short_name(work.name)}.run(): {error}. It is run{signature} in {file}, line {line}"
+        ) from None
+
+
+@functools.cache
+def _signature_of(function: FunctionType) -> inspect.Signature:
+    # Of a wrapper it is the wrapper's own that counts.
+    return inspect.signature(function, follow_wrapped=False)
 
 
 def _key_of(work: Work, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:

@@ -26,6 +26,11 @@ _WORK_NAME: Final = "__mp_main__"
 _OWN_FOLDER: Final = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 #: Errors whose frames of ours, where they come last, say nothing to a user.
 _EXPLAINED: Final = (LightgridError, SyntaxError)
+#: Functions of ours that call the user's: an error that begins in one of them is about how the
+#: user's is called or made, such as with other arguments than it takes.
+_CALLERS: Final = frozenset(
+    {"__call__", "__new__", "__getattr__", "_execute", "_exit", "_run_alone", "_run_flow"}
+)
 #: Modules that were `__main__` before: a module that nobody holds loses its content.
 _replaced: Final[list[ModuleType | None]] = []
 
@@ -157,10 +162,15 @@ def _drop_own_frames(told: TracebackException | None, error: BaseException | Non
     if told is None or error is None:
         return
     stack = told.stack
-    users = [at for at, frame in enumerate(stack) if not _is_own(frame.filename)]
-    # What we refuse, we explain: where in our code we did is of no interest. Of any other
-    # error that we raise below user code, it is.
-    last = len(stack) if isinstance(error, _EXPLAINED) else max(users, default=-1)
+    users = [at for at, frame in enumerate(stack) if not is_own_file(frame.filename)]
+    # What we refuse, we explain: where in our code we did is of no interest. Of an accident
+    # below user code it is: that is a fault of ours.
+    is_explained = isinstance(error, _EXPLAINED) or (
+        bool(stack)
+        and is_own_file(stack[-1].filename)
+        and (stack[-1].name in _CALLERS or (stack[-1].line or "").startswith("raise "))
+    )
+    last = len(stack) if is_explained else max(users, default=-1)
     for at in reversed(range(last)):
         if at not in users:
             del stack[at]
@@ -168,5 +178,6 @@ def _drop_own_frames(told: TracebackException | None, error: BaseException | Non
     _drop_own_frames(told.__context__, error.__context__)
 
 
-def _is_own(filename: str) -> bool:
+def is_own_file(filename: str) -> bool:
+    """Tell whether code is lightgrid's own."""
     return filename.startswith(_OWN_FOLDER)

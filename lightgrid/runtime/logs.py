@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,8 @@ from typing import Final
 _FAST_S: Final = 0.05
 _SLOW_S: Final = 0.5
 _MAX_READ: Final = 1 << 18
+#: How often a line is shown that a work writes again and again: a progress bar.
+_PROGRESS_S: float = 5.0
 #: What is still shown of a work's output when someone waits for the end. A terminal may take
 #: minutes for what a work has printed in seconds.
 _MAX_LEFT: Final = 1 << 18
@@ -79,6 +82,9 @@ class LogFollower:
         lines = followed.read_lines()
         for line in lines:
             self._show(work, line)
+        progress = followed.take_progress()
+        if progress:
+            self._show(work, progress)
         return bool(lines)
 
     def _show_all(self, work: str, followed: _Followed) -> None:
@@ -97,6 +103,7 @@ class _Followed:
         self.path = path
         self.rest = b""
         self.offset = 0
+        self._shown_s = time.monotonic()
 
     def skip_all_but(self, size_bytes: int) -> int:
         """Go on with the last bytes of the file; return how many are left out."""
@@ -124,6 +131,15 @@ class _Followed:
             lines.append(self.rest)
             self.rest = b""
         return [line.decode("utf-8", "replace").rstrip("\r") for line in lines]
+
+    def take_progress(self) -> str:
+        """Return what stands in a line that was begun again and is not ended; now and then."""
+        written, _, now = self.rest.rpartition(b"\r")
+        if not (written and now) or time.monotonic() - self._shown_s < _PROGRESS_S:
+            return ""
+        self._shown_s = time.monotonic()
+        self.rest = b"\r" + now
+        return now.decode("utf-8", "replace")
 
 
 def last_lines(path: Path, line_count: int) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Final
 
 from lightgrid.component.status import StatusReason, WorkStage
 from lightgrid.component.work import Work
-from lightgrid.errors import WorkFailedError
+from lightgrid.errors import WorkFailedError, short_name
 from lightgrid.protocol.messages import CallError, CallState, CallUpdate, Run
 from lightgrid.runtime.events import Exited
 from lightgrid.runtime.hub import Hub
@@ -121,13 +121,17 @@ class Supervisor:
         self._seats: dict[Work, _Seat] = {}
         self._names: dict[str, _Seat] = {}
         self._by_pid: dict[int, _Seat] = {}
+        self._leaving: dict[str, float] = {}  # asked to leave who dialled in, and until when
 
     # --- what is wanted ------------------------------------------------------------------
 
     @property
     def has_processes(self) -> bool:
-        """Whether any process is left."""
-        return bool(self._by_pid)
+        """Whether any process is left, or one that dialled in still has time to leave."""
+        now_s = time.monotonic()
+        return bool(self._by_pid) or any(
+            now_s < until_s and self._hub.is_held(name) for name, until_s in self._leaving.items()
+        )
 
     def is_running(self, work: Work) -> bool:
         """Tell whether a work has a process that was not asked to end."""
@@ -136,6 +140,8 @@ class Supervisor:
     def is_active(self, work: Work) -> bool:
         """Tell whether a work has a process, or will have one."""
         seat = self._seat(work)
+        if not work._launch:
+            return self._hub.is_held(seat.name)
         return seat.is_running or bool(seat.waiting) or seat.starts_at_s is not None
 
     def pid_of(self, work: Work) -> int | None:
@@ -178,7 +184,9 @@ class Supervisor:
         if work._launch:
             self._end_process(seat)
         else:
-            self._hub.stop(seat.name, self.grace_of(work))
+            grace_s = self.grace_of(work)
+            self._hub.stop(seat.name, grace_s)
+            self._leaving[seat.name] = time.monotonic() + grace_s
 
     def remove(self, work: Work) -> None:
         """End the process of a work that leaves the tree, and keep nothing of it."""
@@ -194,7 +202,8 @@ class Supervisor:
                 seat.process.handle.stop()
 
     def kill_all(self) -> None:
-        """Kill every process that is left."""
+        """Kill every process that is left, and wait for no other."""
+        self._leaving.clear()
         for seat in self._by_pid.values():
             if seat.process is not None:
                 seat.process.handle.kill()
@@ -281,7 +290,11 @@ class Supervisor:
         """
         if work._launch and self._seat(work).process is not None:
             return False
-        self._fail(self._seat(work), StatusReason.LOST, f"{work.name} was not heard of any more")
+        self._fail(
+            self._seat(work),
+            StatusReason.LOST,
+            f"{short_name(work.name)} was not heard of any more",
+        )
         return True
 
     # --- starting --------------------------------------------------------------------------
@@ -318,9 +331,9 @@ class Supervisor:
         grace_s = self.grace_of(work)
         log_file = self._surroundings.run_dir.log_file(name)
         self._logs.follow(name, log_file)
+        handed_over = self._surroundings.spec_of(work, grace_s) if program is None else b""
         attempt = work._process_status.attempt + 1
         self._statuses.process_moved(work, WorkStage.STARTED, attempt=attempt)
-        handed_over = self._surroundings.spec_of(work, grace_s) if program is None else b""
         spec = LaunchSpec(
             work=name,
             command=work_command("{fd}", name) if program is None else program,
@@ -334,7 +347,7 @@ class Supervisor:
                 spec, lambda pid, code: self._hub.add_event(Exited(name, pid, code))
             )
         except OSError as error:
-            what = f"{name}: cannot start {spec.command[0]}: {error.strerror or error}"
+            what = f"{short_name(name)}: cannot start {spec.command[0]}: {error.strerror or error}"
             self._fail(seat, StatusReason.NEVER_REGISTERED, what)
             return
         process = _Process(handle, program is None, time.monotonic())
@@ -353,7 +366,9 @@ class Supervisor:
         if seat.work._connection is None:
             seat.work._connection = self._environment(seat.name)
             how = " ".join(f"{key}={value}" for key, value in seat.work._connection.items())
-            self._observer.said(f"{seat.name} waits for a process that dials in with: {how}")
+            self._observer.said(
+                f"{short_name(seat.name)} waits for a process that dials in with: {how}"
+            )
 
     def _give_up_joining(self, seat: _Seat, process: _Process) -> None:
         if seat.process is process and not process.joined and not process.stopping:
@@ -457,7 +472,7 @@ class Supervisor:
         run = seat.given.pop(call_id, None)
         if run is None:
             return  # it has ended
-        message = f"{seat.name} has timed out: {what}"
+        message = f"{short_name(seat.name)} has timed out: {what}"
         may_restart = self._may_restart(seat, failed=True)
         if not may_restart:
             self._statuses.call_moved(seat.work, call_id, WorkStage.FAILED, reason, message)
@@ -473,7 +488,9 @@ class Supervisor:
         else:
             with_what = f"ended with exit code {code}"
         before = " before it joined the flow" if process.is_ours and not process.joined else ""
-        text = f"the process of {seat.name} (pid {process.handle.pid}) {with_what}{before}"
+        text = (
+            f"the process of {short_name(seat.name)} (pid {process.handle.pid}) {with_what}{before}"
+        )
         lines = self._logs.tail(seat.name, _SHOWN_LINES)
         if lines:
             text += ". Its last output:\n" + "\n".join(f"    {line}" for line in lines)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import pickle
+import traceback
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from lightgrid.component.work import Work
-from lightgrid.errors import UnsupportedValueError, WorkStopped
+from lightgrid.errors import UnsupportedValueError, WorkStopped, place_of, short_name
 from lightgrid.protocol.messages import CallError, CallState, CallUpdate, Run
 from lightgrid.runtime.app_file import user_trace
 from lightgrid.runtime.interrupt import CallCancelled, Interrupter
-from lightgrid.state.values import Value, copy_value
+from lightgrid.state.values import copy_value, type_name
 
-
-class InvalidReturnValue(TypeError):  # noqa: N818 - what a failed call shows as its type
-    """What `run` returned cannot be state."""
+_TRACEBACK: Final = "Traceback (most recent call last):"
+#: Above the frames that an error was raised into, which it does not come from.
+_IN_PASSING: Final = (
+    "Noticed while the line below ran; what put the value there came before, or runs in another "
+    "thread:"
+)
 
 
 def execute_call(
@@ -41,17 +45,26 @@ def execute_call(
             interrupter.has_raised and (interrupter.is_stopping or interrupter.is_cancelling)
         ):
             return CallUpdate(run.call_id, CallState.CANCELLED)
-        return failed(run.call_id, error)
+        in_passing = interrupter.has_raised and isinstance(error, UnsupportedValueError)
+        return failed(run.call_id, error, in_passing=in_passing)
     if interrupter.has_raised and (interrupter.is_stopping or interrupter.is_cancelling):
         return CallUpdate(run.call_id, CallState.CANCELLED)
     try:
-        return CallUpdate(run.call_id, CallState.SUCCEEDED, _checked(work, run, result))
-    except InvalidReturnValue as error:
-        return failed(run.call_id, error)
+        return CallUpdate(run.call_id, CallState.SUCCEEDED, copy_value(result, ("result",)))
+    except UnsupportedValueError as error:
+        return CallUpdate(
+            run.call_id, CallState.FAILED, error=_bad_result(work, run, result, error)
+        )
 
 
-def failed(call_id: str, error: BaseException) -> CallUpdate:
-    """Return the end of a call that failed with an exception."""
+def failed(call_id: str, error: BaseException, *, in_passing: bool = False) -> CallUpdate:
+    """Return the end of a call that failed with an exception.
+
+    Args:
+        call_id: Of the call.
+        error: The exception.
+        in_passing: It was raised into user code and does not come from there.
+    """
     try:
         message = str(error)
     except Exception as inner:  # the user's own __str__
@@ -60,6 +73,8 @@ def failed(call_id: str, error: BaseException) -> CallUpdate:
         trace = user_trace(error)
     except Exception:
         trace = ""
+    if in_passing:
+        trace = trace.replace(_TRACEBACK, _IN_PASSING, 1)
     told = CallError(type(error).__name__, message, trace)
     return CallUpdate(call_id, CallState.FAILED, error=told)
 
@@ -93,14 +108,14 @@ def _arguments(run: Run) -> tuple[Sequence[Any], Mapping[str, Any]]:
     return run.args, run.kwargs
 
 
-def _checked(work: Work, run: Run, result: Any) -> Value:
-    try:
-        return copy_value(result, ("result",))
-    except UnsupportedValueError as error:
-        inner = ".".join(error.path[1:])
-        where = f" at {inner}" if inner else ""
-        kind = f"{type(result).__module__}.{type(result).__qualname__}"
-        raise InvalidReturnValue(
-            f"{work.name}.{run.method_name}() returned a {kind.removeprefix('builtins.')}"
-            f"{where}: {error.what}"
-        ) from None
+def _bad_result(work: Work, run: Run, result: Any, error: UnsupportedValueError) -> CallError:
+    inner = ".".join(error.path[1:])
+    where = f" at {inner}" if inner else ""
+    message = (
+        f"{short_name(work.name)}.{run.method_name}() returned a {type_name(result)}{where}: "
+        f"{error.what}"
+    )
+    file, line = place_of(getattr(type(work), run.method_name, None))
+    # Which `return` it was is not known; the function is.
+    frames = traceback.format_list([(file, line, run.method_name, None)] if file else [])
+    return CallError("InvalidReturnValue", message, f"{''.join(frames)}TypeError: {message}\n")

@@ -343,11 +343,10 @@ class WorkLoop:
         return errors
 
     def _complain(self, errors: list[UnsupportedValueError]) -> None:
-        """Fail the running call for what cannot be state; between calls, say so once."""
-        if not errors:
-            return
-        first = errors[0]
-        if self._current is not None:
+        """Fail the running call for what cannot be state; between calls, say it, but once."""
+        if errors and self._current is not None:
+            first = errors[0]
+            self._complaints.add(str(first))
             self._interrupter.interrupt(
                 lambda: UnsupportedValueError(first.path, first.what, first.component)
             )
@@ -440,6 +439,7 @@ class WorkLoop:
 
         def end_after(errors: list[UnsupportedValueError]) -> list[CallUpdate]:
             spoilt = errors and update.state is CallState.SUCCEEDED
+            self._complaints.update(str(error) for error in errors[:1] if spoilt)
             ends.append(_failed(update, errors[0]) if spoilt else update)
             return ends
 
@@ -483,9 +483,9 @@ class WorkLoop:
 
     async def _leave(self, end: CallUpdate | None, within_s: float) -> None:
         try:
+            self._current = None
             ends = () if end is None else (end,)
-            for error in self._collect(*ends, everything=True):
-                print(f"lightgrid: {error}", file=sys.stderr)
+            self._complain(self._collect(*ends, everything=True))
             if self.refusal is None:
                 await asyncio.wait_for(self._session.release(), within_s)
         finally:

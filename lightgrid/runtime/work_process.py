@@ -21,7 +21,7 @@ import traceback
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
-from lightgrid.errors import AppLoadError, LightgridError, Reason, RefusedError
+from lightgrid.errors import AppLoadError, LightgridError, Reason, RefusedError, short_name
 from lightgrid.runtime.app_file import load_in_work, user_trace
 from lightgrid.runtime.work_spec import (
     ADDRESS_VARIABLE,
@@ -97,7 +97,13 @@ class WorkProcess:
         self._loop.leave(self._open_end, self._grace_left_s())
         refusal = self._loop.refusal
         if refusal is not None and not _is_goodbye(refusal):
-            print(f"lightgrid: {self._work.name} cannot go on: {refusal}", file=sys.stderr)
+            hint = ""
+            if isinstance(refusal, RefusedError) and refusal.reason is Reason.WORK_HELD:
+                hint = ". To be it by hand, make the work with launch=False"
+            print(
+                f"lightgrid: {short_name(self._work.name)} cannot go on: {refusal}{hint}",
+                file=sys.stderr,
+            )
             return 1
         return 0 if start_error is None else 1
 
@@ -273,7 +279,17 @@ def _load(spec: WorkSpec) -> Work:
     sys.argv[:] = spec.sys_argv
     sys.path[:] = spec.sys_path
     load_in_work(spec.app_file, spec.main_module)
-    work: Work = pickle.loads(spec.pickled_work)  # made by the flow, and not sent through gRPC
+    try:
+        # Made by the flow, and not sent through gRPC.
+        work: Work = pickle.loads(spec.pickled_work)
+    except AttributeError as error:
+        what = str(error).partition(" on <module '__mp_main__'")[0]
+        if what == str(error):
+            raise
+        raise AppLoadError(
+            f"{spec.app_file}: {what} when a work's process loads the file. Define it at the top "
+            'level, outside of if __name__ == "__main__"'
+        ) from None
     work._lightgrid_node.key = spec.work
     return work
 
@@ -288,8 +304,10 @@ def _find_work(module: ModuleType, app_file: str, name: str) -> Work:
         raise AppLoadError(f"{app_file}: there are {len(roots)} apps in it; one is needed")
     works = {one.name: one for one in roots[0]._lightgrid_node.walk() if isinstance(one, Work)}
     if name not in works:
-        known = ", ".join(sorted(works)) or "none"
-        raise AppLoadError(f"{app_file}: there is no work {name!r} in it; its works are: {known}")
+        known = ", ".join(map(short_name, sorted(works))) or "none"
+        raise AppLoadError(
+            f"{app_file}: there is no work {short_name(name)!r} in it; its works are: {known}"
+        )
     return works[name]
 
 

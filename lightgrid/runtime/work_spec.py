@@ -13,6 +13,7 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from io import BytesIO
 from types import FunctionType
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 ADDRESS_VARIABLE: Final = "LIGHTGRID_ADDRESS"
 WORK_VARIABLE: Final = "LIGHTGRID_WORK"
 TOKEN_VARIABLE: Final = "LIGHTGRID_TOKEN"
+
+#: Objects may hold one another.
+_MAX_SEARCH_DEPTH: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,37 @@ def dump_object(value: Any, *, by_reference: bool) -> bytes:
     stream = BytesIO()
     Pickler(stream, protocol=5).dump(value)
     return stream.getvalue()
+
+
+def find_unpicklable(value: Any, name: str, *, by_reference: bool) -> tuple[str, Any]:
+    """Return the part of a value because of which it cannot be pickled, and what it is called.
+
+    Args:
+        value: What cannot be pickled.
+        name: What it is called.
+        by_reference: See `dump_object`.
+    """
+    for _ in range(_MAX_SEARCH_DEPTH):
+        for inner_name, inner in _parts(value):
+            try:
+                dump_object(inner, by_reference=by_reference)
+            except Exception:
+                name, value = name + inner_name, inner
+                break
+        else:
+            break
+    return name, value
+
+
+def _parts(value: Any) -> Iterable[tuple[str, Any]]:
+    if isinstance(value, dict):
+        return [(f"[{key!r}]", item) for key, item in value.items()]
+    if isinstance(value, list | tuple):
+        return [(f"[{index}]", item) for index, item in enumerate(value)]
+    attributes = getattr(value, "__dict__", {})
+    if hasattr(value, "_lightgrid_node"):  # of a component not all travels
+        attributes = value.__getstate__()["attributes"]
+    return [(f".{name}", item) for name, item in attributes.items()]
 
 
 def _is_found_in_main(value: type | FunctionType) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import socket
+import ssl
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -126,9 +129,11 @@ class Server:
         await server.stop(grace=0.1)
 
     def _bind(self, server: grpc.aio.Server) -> str:
-        host = self._listen.address.rpartition(":")[0]
+        host, _, port_text = self._listen.address.rpartition(":")
         try:
+            _try_to_listen(host.strip("[]"), int(port_text))
             if self._listen.certificate is not None and self._listen.key is not None:
+                _check_tls_files(self._listen.certificate, self._listen.key)
                 credentials = grpc.ssl_server_credentials(
                     [(self._listen.key.read_bytes(), self._listen.certificate.read_bytes())]
                 )
@@ -136,7 +141,13 @@ class Server:
             else:
                 port = server.add_insecure_port(self._listen.address)
         except (RuntimeError, OSError) as error:
-            raise LightgridError(f"cannot listen on {self._listen.address}: {error}") from error
+            cause = getattr(error, "strerror", None) or error
+            hint = ""
+            if getattr(error, "errno", None) == errno.EADDRINUSE:
+                hint = ". Another program listens there; port 0 is any free one"
+            raise LightgridError(
+                f"cannot listen on {self._listen.address}: {cause}{hint}"
+            ) from error
         return f"{host}:{port}"
 
     async def _sweep_leases(self) -> None:
@@ -158,3 +169,45 @@ class Server:
             ("grpc.max_receive_message_length", self._hub.settings.max_message_bytes + 65_536),
             ("grpc.max_send_message_length", -1),
         ]
+
+
+def _check_tls_files(certificate: Path, key: Path) -> None:
+    """Find out what is wrong with them, for the same reason as below.
+
+    Raises:
+        LightgridError: One cannot be read, or they are no pair.
+    """
+    for path in (certificate, key):
+        try:
+            path.read_bytes()
+        except OSError as error:
+            raise LightgridError(f"{path}: {error.strerror or error}") from None
+    try:
+        # A password that is not asked for: a key that needs one is refused.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except ssl.SSLError as error:
+        raise LightgridError(
+            f"{certificate} and {key} are no certificate and its key, in PEM: "
+            f"{error.reason or error}"
+        ) from None
+
+
+def _try_to_listen(host: str, port: int) -> None:
+    """Find out why an address cannot be had; gRPC would write it on stderr, in its own words.
+
+    Raises:
+        OSError: None of the host's addresses can.
+    """
+    errors = []
+    for family, kind, protocol, _, place in socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    ):
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(place)
+        except OSError as error:
+            errors.append(error)
+        else:
+            return
+    raise errors[0]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
 from lightgrid.runtime.observer import Observer
-from lightgrid.terminal.plain import PlainObserver
+from lightgrid.terminal.plain import PlainObserver, level_of
 
 __all__ = ["PlainObserver", "make_observer"]
 
@@ -15,10 +16,11 @@ def make_observer(log_level: str = "WARNING") -> Observer:
     """Return an observer that shows an app where this process writes.
 
     Args:
-        log_level: "DEBUG" shows each delta, "INFO" every change of a status; else
-            each work's stages are told once.
+        log_level: "DEBUG" shows each delta, "INFO" every change of a status, "WARNING" each
+            stage of a work once, and "ERROR" nothing but failures.
     """
-    if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+    is_quiet = level_of(log_level) >= logging.ERROR
+    if not is_quiet and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
         from lightgrid.terminal.live import LiveObserver  # rich costs 50 ms
 
         return LiveObserver(log_level)

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import Final, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from lightgrid.component.status import WorkStage, WorkStatus
+from lightgrid.errors import short_name
 from lightgrid.terminal.plain import PlainObserver
 from lightgrid.terminal.screen import Screen
-from lightgrid.terminal.text import escape_line, is_farewell, short_name
+from lightgrid.terminal.text import escape_line, is_farewell
 
 _MIN_PAUSE_S: Final = 0.25
 _RATE_OVER_S: Final = 1.0
@@ -33,6 +35,9 @@ _COLOURS: Final = {
 }
 #: Of works' names: apart from one another, and not the green and red of the stages.
 _NAME_COLOURS: Final = ("cyan", "magenta", "blue", "yellow", "bright_cyan", "bright_magenta")
+_TITLES: Final = ("work", "stage", "calls", "changes/s", "last change")
+#: Between two columns.
+_GAP: Final = 2
 #: Who is shown when there is no room for all.
 _ORDER: Final = (
     WorkStage.FAILED,
@@ -121,7 +126,7 @@ class LiveObserver(PlainObserver):
 
     def printed(self, work: str, line: str) -> None:
         """Show a work's line behind its name, above the table."""
-        self._screen.print_above(f"{self._row(work).prefix} {escape_line(line)}\n")
+        self._screen.print_line_above(f"{self._row(work).prefix} {escape_line(line)}")
 
     def ended(self) -> None:
         """Draw for the last time, and leave it there."""
@@ -179,14 +184,9 @@ class LiveObserver(PlainObserver):
         if len(rows) > room:
             first = sorted(rows, key=lambda row: _ORDER.index(row.status.stage))[:room]
             shown = [row for row in rows if row in first]
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        for title in ("work", "stage", "calls", "changes/s", "last change"):
-            right = title in ("calls", "changes/s")
-            table.add_column(title, justify="right" if right else "left", no_wrap=True)
-        for row in shown:
-            table.add_row(*_cells(row))
+        width = max(20, size.columns - 1)
+        table = _table(shown, width)
         with self._console.capture() as capture:
-            width = max(20, size.columns - 1)
             self._console.print(
                 Text(self._title, style="bold"), width=width, no_wrap=True, crop=True
             )
@@ -196,6 +196,28 @@ class LiveObserver(PlainObserver):
                     Text(_summary(rows, shown), style="dim"), no_wrap=True, width=width
                 )
         return capture.get().rstrip("\n").split("\n")[: max(1, size.lines - 1)]
+
+
+def _table(rows: Sequence[_Row], width: int) -> Table:
+    """Return the table with the columns that fit; the stage always does."""
+    lines = [tuple(_cells(row)) for row in rows]
+    widths = [
+        max(cell_len(title), *(line[at].cell_len for line in lines), 0) + _GAP
+        for at, title in enumerate(_TITLES)
+    ]
+    count = len(_TITLES)
+    while count > 2 and sum(widths[:count]) > width + _GAP:
+        count -= 1
+    name_room = max(2, width - sum(widths[1:count]))
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
+    for title in _TITLES[:count]:
+        right = title in ("calls", "changes/s")
+        table.add_column(title, justify="right" if right else "left", no_wrap=True)
+    for name, *others in lines:
+        if name.cell_len > name_room:  # names differ at their end
+            name = Text("…" + name.plain[1 - name_room :], style=name.style)
+        table.add_row(name, *others[: count - 1])
+    return table
 
 
 def _cells(row: _Row) -> Iterable[Text]:

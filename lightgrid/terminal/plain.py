@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from lightgrid.component.status import StatusReason, WorkStage, WorkStatus
+from lightgrid.errors import short_name
 from lightgrid.runtime.observer import Observer
 from lightgrid.state.deepdiff_form import to_deepdiff
 from lightgrid.state.delta import Op, Path
@@ -23,23 +24,28 @@ from lightgrid.terminal.text import (
     escape_line,
     escape_text,
     is_farewell,
-    short_name,
     status_news,
 )
+
+
+def level_of(log_level: str) -> int:
+    """Return a level of `logging` by its name; WARNING where there is none."""
+    return logging.getLevelNamesMapping().get(log_level.upper(), logging.WARNING)
 
 
 class PlainObserver(Observer):
     """Writes lines.
 
     Args:
-        log_level: See `make_observer`. Without "INFO" each stage of a work is told
-            once, and each failure: a work that is called all the time stays quiet.
+        log_level: See `make_observer`. By default each stage of a work is told once,
+            and each failure: a work that is called all the time stays quiet.
     """
 
     def __init__(self, log_level: str = "WARNING") -> None:
-        level = logging.getLevelNamesMapping().get(log_level.upper(), logging.WARNING)
+        level = level_of(log_level)
         self.wants_deltas = level <= logging.DEBUG
         self._tells_all = level <= logging.INFO
+        self._tells_failures_only = level >= logging.ERROR
         self._told: dict[str, set[WorkStage]] = {}
         self._last: dict[str, WorkStage] = {}
         self._restarts: dict[str, float] = {}
@@ -54,7 +60,8 @@ class PlainObserver(Observer):
             self._was_line_buffered = stdout.line_buffering
             stdout.reconfigure(line_buffering=True)
             self._stdout = stdout
-        self._tell(f"{app_name} listens on {address}")
+        if not self._tells_failures_only:
+            self._tell(f"{app_name} listens on {address}")
 
     def work_removed(self, work: str) -> None:
         """Forget a work; another may get its name."""
@@ -80,6 +87,8 @@ class PlainObserver(Observer):
         self._tell_news(work, status)
 
     def _tell_news(self, work: str, status: WorkStatus) -> None:
+        if self._tells_failures_only and status.stage is not WorkStage.FAILED:
+            return
         news = status_news(work, status)
         if news:
             self._tell(news)

@@ -62,15 +62,22 @@ class Screen:
                 out += self._drawn(self._frame)
             self._write(out)
 
+    def print_line_above(self, line: str) -> None:
+        """Write a line above the frame, apart from text that has not ended its own."""
+        with self._lock:
+            self.print_above(f"\n{line}\n" if self._is_midline else f"{line}\n")
+
     def close(self) -> None:
-        """Leave the frame where it is and give the streams back."""
+        """Leave the frame below all text and give the streams back."""
         with self._lock:
             for name, stream, above in self._replaced:
                 above.flush()
                 if getattr(sys, name) is above:
                     setattr(sys, name, stream)
             self._replaced.clear()
-            if self._height or self._is_midline:
+            if self._is_midline:
+                self._write("\n" + self._drawn(self._frame))
+            if self._height:
                 self._write("\n")
             self._frame, self._height, self._is_midline = (), 0, False
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from lightgrid.component.status import StatusReason, WorkStage, WorkStatus
+from lightgrid.errors import short_name
 
 #: Everything that moves the cursor, colours, hides or turns text around; not the tab.
 _CONTROL: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -21,11 +22,6 @@ _NEWS: Final = {
     WorkStage.FAILED: "has failed",
     WorkStage.STOPPED: "has stopped",
 }
-
-
-def short_name(component: str) -> str:
-    """Return a component's name as people write it: "w" for "root.w"."""
-    return component.removeprefix("root.")
 
 
 def escape_line(line: str) -> str:
@@ -51,9 +47,15 @@ def status_news(work: str, status: WorkStatus) -> str:
     if verb is None:
         return ""
     reason = f" ({status.reason})" if status.reason else ""
-    # The last line of a traceback is the error.
-    cause = status.message.rstrip().rpartition("\n")[2] if status.stage is WorkStage.FAILED else ""
+    cause = _cause(status) if status.stage is WorkStage.FAILED else ""
     return f"{short_name(work)} {verb}{reason}" + (f": {escape_line(cause)}" if cause else "")
+
+
+def _cause(status: WorkStatus) -> str:
+    lines = status.message.strip().split("\n")
+    if status.reason is StatusReason.PROCESS_DIED:  # the last line is any that it printed
+        return lines[0].removesuffix(" Its last output:")
+    return lines[-1].strip()  # of a traceback, the error
 
 
 def is_farewell(last: WorkStage, status: WorkStatus) -> bool:

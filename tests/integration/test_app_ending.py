@@ -69,7 +69,7 @@ def test_an_exception_in_a_work_ends_the_app_with_the_users_own_line():
     assert result.outcome.exit_code == 1
     assert 'raise ValueError("the user\'s own words")' in result.outcome.message
     assert "ValueError: the user's own words" in result.outcome.message
-    assert "root.work" in result.outcome.message
+    assert result.outcome.message.startswith("work has failed:")
     assert result.status.stage == "failed"
 
 
@@ -96,7 +96,7 @@ def test_a_killed_work_has_failed_at_once_and_the_next_call_starts_it_again():
         app.run_until(lambda: work.has_failed)
         assert work.status.reason == "process_died"  # seen by its exit: no lease ran out
         assert "killed by SIGKILL" in work.status.message
-        assert "root.members.0" in work.status.message
+        assert "the process of members.0" in work.status.message
         work.run("again")
         app.run_until(lambda: work.has_succeeded)
         assert app.pid_of(work) != pid
@@ -141,7 +141,7 @@ def test_a_work_that_cannot_be_pickled_is_a_clear_error():
     with stepping(Holding()) as app:
         outcome = app.run_until_end()
     assert outcome.exit_code == 1
-    assert "root.work" in outcome.message
+    assert "work._lock" in outcome.message
     assert "on_start or run" in outcome.message
 
 

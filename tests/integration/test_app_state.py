@@ -303,10 +303,10 @@ def wrong():
 @pytest.mark.parametrize(
     ("how", "reason", "parts"),
     [
-        ("value", "invalid_state", ["root.wrong", "items.deep.1", "set"]),
-        ("in place", "invalid_state", ["root.wrong", "items.deep.0", "set"]),
-        ("new name", "user_exception", ["root.wrong", "surprise", "__init__"]),
-        ("returned", "invalid_return_value", ["root.wrong", "result.0", "object"]),
+        ("value", "invalid_state", ["wrong: ", "items.deep.1", "set"]),
+        ("in place", "invalid_state", ["wrong: ", "items.deep.0", "set"]),
+        ("new name", "user_exception", ["wrong: ", "surprise", "__init__"]),
+        ("returned", "invalid_return_value", ["wrong.run()", "result.0", "object"]),
     ],
 )
 def test_what_cannot_be_state_fails_the_call_and_names_component_and_place(

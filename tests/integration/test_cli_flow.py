@@ -1,5 +1,6 @@
 """`lightgrid flow`: loading, exit codes, output, and the end."""
 
+import socket
 import textwrap
 
 import pytest
@@ -137,6 +138,38 @@ def test_listening_to_others_without_tls_is_refused_in_one_line(lightgrid):
     assert "--insecure" in line
 
 
+@pytest.mark.parametrize("end", ["", "app.run()"])
+def test_a_port_that_is_taken_is_one_line_that_says_so(lightgrid, end):
+    lightgrid.write("app.py", app_text("pass", "self.stop()") + end)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = lightgrid.run("flow", "--listen", address, "app.py")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"lightgrid: cannot listen on {address}: Address already in use. An")
+
+
+@pytest.mark.parametrize(
+    ("certificate", "message"),
+    [("nothing.pem", "nothing.pem: No such file"), ("bad.pem", "bad.pem and bad.pem are no cert")],
+)
+def test_tls_files_that_cannot_be_used_are_named_in_one_line(lightgrid, certificate, message):
+    lightgrid.write("bad.pem", "no certificate")
+    lightgrid.write("app.py", app_text("pass", "self.stop()"))
+    done = lightgrid.run("flow", "--tls-cert", certificate, "--tls-key", "bad.pem", "app.py")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"lightgrid: {message}")
+
+
+def test_a_host_that_is_not_known_is_one_line(lightgrid):
+    lightgrid.write("app.py", app_text("pass", "self.stop()"))
+    done = lightgrid.run("flow", "--insecure", "--listen", "no-such-host.invalid:0", "app.py")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("lightgrid: cannot listen on no-such-host.invalid:0: ")
+
+
 # How it ends
 
 
@@ -145,7 +178,7 @@ def test_stop_is_exit_code_0_with_its_message(lightgrid):
     done = lightgrid.run("flow", "app.py")
     assert done.returncode == 0, done
     assert "lightgrid: all is done" in done.stderr
-    assert "lightgrid: w is running" in done.stderr
+    assert "lightgrid: w has succeeded" in done.stderr  # that it ran may be told along with it
 
 
 def test_fail_is_exit_code_1_with_its_message(lightgrid):
@@ -209,6 +242,34 @@ def test_the_file_sees_what_a_script_would(lightgrid):
     facts = f'main [["{relative}", "one", "--two", "-h"], "{root}", "{folder}", "found", "a=b"]'
     assert facts in done.stdout.splitlines()
     assert "[w] work a=b ['one', '--two', '-h']" in done.stdout.splitlines()
+
+
+RUN_IN_MAIN = """
+def main():
+    print("before")
+    L.App(Root()).run()
+    print("after")
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def test_app_run_in_the_file_runs_the_app_there_with_the_commands_options(lightgrid):
+    text = app_text("print('work')", UNTIL_DONE).replace("app = L.App(Root())", RUN_IN_MAIN)
+    lightgrid.write("app.py", text)
+    done = lightgrid.run("flow", "--log-level", "error", "app.py")
+    assert done.returncode == 0, done
+    assert done.stdout.splitlines() == ["before", "[w] work", "after"]
+    assert done.stderr == "lightgrid: all is done\n"
+
+
+def test_what_stands_behind_app_run_is_not_reached_when_the_app_fails(lightgrid):
+    text = app_text("pass", "self.fail('no')").replace("app = L.App(Root())", RUN_IN_MAIN)
+    lightgrid.write("app.py", text)
+    done = lightgrid.run("flow", "app.py")
+    assert done.returncode == 1, done
+    assert done.stdout == "before\n"
 
 
 def test_app_run_at_the_end_of_the_file_changes_nothing(lightgrid):

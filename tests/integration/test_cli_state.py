@@ -138,6 +138,15 @@ class TestOneApp:
         assert lightgrid.run("state", "set", "sub.inner.odd", text).returncode == 0
         assert lightgrid.run("state", "get", "sub.inner.odd").stdout == text
 
+    @pytest.mark.parametrize("number", ["-5", "-1.5e3"])
+    def test_state_set_takes_a_negative_number(self, lightgrid, number):
+        done = lightgrid.run("state", "set", "sub.inner.options.negative", number)
+        assert done.returncode == 0, done
+        assert get(lightgrid, "sub.inner.options.negative") == float(number)
+
+    def test_state_set_knows_no_other_option(self, lightgrid):
+        assert lightgrid.run("state", "set", "--new", "sub.label", '"x"').returncode == 2
+
     def test_state_set_refuses_what_is_no_variable(self, lightgrid):
         assert_failed(lightgrid.run("state", "set", "w", "5"), 1, "no declared variable")
         assert_failed(lightgrid.run("state", "set", "w.new", "5"), 1, "'new'")
@@ -146,6 +155,7 @@ class TestOneApp:
     def test_state_set_refuses_what_is_no_json(self, lightgrid):
         done = lightgrid.run("state", "set", "sub.label", "hello")
         assert_failed(done, 2, "hello", "'\"hello\"'")
+        assert_failed(lightgrid.run("state", "set", "sub.label", "None"), 2, "JSON writes null")
 
     def test_state_set_refuses_an_old_revision(self, lightgrid):
         set_ = ("state", "set", "sub.label")
@@ -246,7 +256,9 @@ def test_a_work_runs_in_the_foreground(tmp_path):
         work.wait_out("here is root.sub.inner")
         work.interrupt()
         assert work.wait_end() == 0, work.err
-        assert_failed(lightgrid.run("work", path, "nobody"), 2, "nobody", "root.sub.inner")
+        assert_failed(
+            lightgrid.run("work", path, "nobody"), 2, "nobody", "its works are: late, sub.inner, w"
+        )
     finally:
         lightgrid.close()
 

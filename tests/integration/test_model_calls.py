@@ -4,6 +4,7 @@ import dataclasses
 import os
 import queue
 import sys
+import threading
 import time
 
 import grpc
@@ -195,6 +196,26 @@ def test_a_process_that_no_one_started_dials_in_and_is_a_work():
     assert app.outcome.exit_code == 0
 
 
+def test_an_app_that_ends_asks_a_process_that_dialled_in_to_leave_and_waits_for_it():
+    root = Root(w=L.ExternalWork(counter=0))
+    stopped = []
+
+    def leave_when_asked(dialled, commands):
+        stopped.append(any(command.HasField("stop") for command in commands))
+        dialled.leave()
+
+    with stepping(root) as app:
+        app.run_until(lambda: root.w.connection)
+        dialled = Dialled(root.w.connection)
+        thread = threading.Thread(target=leave_when_asked, args=(dialled, dialled.commands()))
+        thread.start()
+        app.run_until(lambda: app.loop._hub.is_held("root.w"))
+    assert not app.loop._hub.is_held("root.w")
+    thread.join(10)
+    dialled.channel.close()
+    assert stopped == [True]
+
+
 def test_a_token_opens_its_own_work_alone():
     root = Root(a=L.ExternalWork(x=0), b=L.ExternalWork(x=0))
     with stepping(root) as app:
@@ -255,7 +276,7 @@ def test_arguments_may_be_any_objects_and_equal_ones_make_no_second_call():
         app.run_until(lambda: w.num_successes == 4)
         assert w.calls == 4
         assert w.status.result == ["Box [3.0]", "tuple"]
-        with pytest.raises(ComponentError, match=r"root.w.run\(\): argument 2: .*__call_key__"):
+        with pytest.raises(ComponentError, match=r"w.run\(\): argument 2: .*__call_key__"):
             w.run(1, object())
         w.run(1)
         app.run_until(lambda: w.num_successes == 5)

@@ -202,7 +202,7 @@ def test_a_call_that_runs_for_too_long_has_failed_with_its_reason():
     with stepping(root) as app:
         app.run_until(lambda: w.has_failed)
         assert w.status.reason == "timeout"
-        assert "root.w has timed out: it ran for 0.2 s" in w.status.message
+        assert "w has timed out: it ran for 0.2 s" in w.status.message
         assert w.has_timeout
         assert w.num_timeouts == 1
         w.run(1)  # another call: a new process makes it
@@ -237,7 +237,7 @@ def test_a_timeout_ends_the_app_where_failures_do(option):
     with stepping(root) as app:
         outcome = app.run_until_end()
     assert outcome.exit_code == 1
-    assert "root.w has timed out" in outcome.message
+    assert "w has timed out" in outcome.message
 
 
 def test_a_timeout_ends_the_app_also_when_other_calls_wait():

@@ -143,7 +143,7 @@ def test_an_app_that_a_work_fails_says_so_at_once_with_the_exception():
     with stepping(Failing()) as app:
         outcome = app.run_until_end()
     assert outcome.exit_code == 1
-    assert "root.work has failed" in outcome.message
+    assert "work has failed" in outcome.message
     assert "LookupError: no such thing" in outcome.message
     assert app.app.exception is outcome.exception
     assert app.app.stage == "failed"

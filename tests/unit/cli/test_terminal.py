@@ -1,8 +1,12 @@
 import io
 import sys
 
+import pytest
+from rich.text import Text
+
 from lightgrid.component.status import StatusReason, WorkStage, WorkStatus
 from lightgrid.state.delta import Set
+from lightgrid.terminal import make_observer
 from lightgrid.terminal.live import LiveObserver
 from lightgrid.terminal.plain import PlainObserver
 from lightgrid.terminal.screen import Screen
@@ -54,6 +58,30 @@ def test_the_frame_waits_for_the_end_of_a_line(monkeypatch):
     assert sys.stdout is terminal
 
 
+def test_the_last_frame_is_there_after_text_that_ends_no_line(monkeypatch):
+    terminal = Tty()
+    screen = Screen(terminal)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    screen.open(["stdout"])
+    print("100%", end="", flush=True)
+    screen.show(["frame"])
+    print(" done", end="")
+    screen.close()
+    assert terminal.getvalue() == "100% done\nframe\n"
+
+
+def test_a_works_line_does_not_stick_to_a_progress_bar_of_the_flow(monkeypatch):
+    terminal = Tty()
+    screen = Screen(terminal)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    screen.open(["stdout"])
+    print("\r 50%", end="", flush=True)
+    screen.print_line_above("[w] hello")
+    print("\r100%")
+    screen.close()
+    assert terminal.getvalue() == "\r 50%\n[w] hello\n\r100%\n"
+
+
 def test_streams_that_are_no_terminal_are_left_alone(monkeypatch):
     file = io.StringIO()
     monkeypatch.setattr(sys, "stderr", file)
@@ -92,6 +120,24 @@ def test_a_table_of_many_works_is_cut_to_the_terminal(monkeypatch):
     assert "91 more; in all 1 failed, 99 not started" in lines[-1]
 
 
+@pytest.mark.parametrize("columns", [24, 44, 60, 200])
+def test_the_stage_has_room_on_a_narrow_terminal(monkeypatch, columns):
+    monkeypatch.setenv("LINES", "24")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    observer = LiveObserver(terminal=Tty())
+    for name in ("root.trainers_of_the_second_round.0", "root.trainers_of_the_second_round.1"):
+        observer.work_added(name)
+        observer.work_status(name, WorkStatus(WorkStage.SUCCEEDED))
+    _, titles, *rows = (Text.from_ansi(line).plain.rstrip() for line in observer._render())
+    assert all(len(line) < columns for line in (titles, *rows))
+    assert titles.split()[:2] == ["work", "stage"]
+    for number, row in enumerate(rows):
+        name, stage, *_ = row.split()
+        assert name.endswith(f"d.{number}" if columns == 24 else f"round.{number}")
+        assert stage == "succeeded"
+    assert ("last change" in titles) == (columns == 200)
+
+
 def test_plain_lines_tell_each_stage_once_and_each_failure(capsys):
     observer = PlainObserver()
     for stage in ("pending", "running", "succeeded", "pending", "running", "failed", "failed"):
@@ -105,6 +151,40 @@ def test_plain_lines_tell_each_stage_once_and_each_failure(capsys):
         "lightgrid: w has failed",
         "lightgrid: w has failed: Oops: no",
     ]
+
+
+def test_the_cause_of_a_failure_is_one_line(capsys):
+    observer = PlainObserver()
+    died = "the process of w ended with exit code 3. Its last output:\n    going down"
+    for reason, message in (
+        (StatusReason.PROCESS_DIED, died),
+        (StatusReason.NEVER_REGISTERED, "It ended. Its last output:\n    Oops: no\n"),
+    ):
+        observer.work_status("root.w", WorkStatus(WorkStage.PENDING))
+        observer.work_status("root.w", WorkStatus(WorkStage.FAILED, reason, message))
+    assert capsys.readouterr().err.splitlines() == [
+        "lightgrid: w has failed (process_died): the process of w ended with exit code 3.",
+        "lightgrid: w has failed (never_registered): Oops: no",
+    ]
+
+
+def test_at_level_error_only_failures_and_what_the_app_says_are_told(capsys):
+    observer = PlainObserver("ERROR")
+    observer.started("app.py", "127.0.0.1:1")
+    for stage in ("started", "running", "succeeded", "failed", "stopped"):
+        observer.work_status("root.w", WorkStatus(WorkStage(stage)))
+    observer.said("bye")
+    observer.ended()
+    assert capsys.readouterr().err == "lightgrid: w has failed\nlightgrid: bye\n"
+
+
+@pytest.mark.parametrize(("level", "kind"), [("ERROR", PlainObserver), ("WARNING", LiveObserver)])
+def test_at_level_error_there_is_no_table(monkeypatch, level, kind):
+    monkeypatch.setattr(sys, "stdout", Tty())
+    monkeypatch.setenv("TERM", "xterm")
+    observer = make_observer(level)
+    observer.ended()
+    assert type(observer) is kind
 
 
 def test_a_delta_is_shown_in_the_form_of_deepdiff(capsys):

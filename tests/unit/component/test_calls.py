@@ -253,6 +253,6 @@ class TestMemory:
 
 def test_an_argument_without_a_key_is_refused_by_name_and_no_call_is_made(make):
     app, work = make(parallel=True)
-    with pytest.raises(ComponentError, match=r"root\.w\.run\(\): argument 1: a builtins\.object"):
+    with pytest.raises(ComponentError, match=r"w\.run\(\): argument 1: a builtins\.object"):
         work.run(object())
     assert app.calls == []

@@ -259,3 +259,24 @@ def test_no_assignment_is_missed_by_a_collector_in_another_thread():
     collector.join()
     assert seen[-1] == 50_000
     assert seen == sorted(seen)
+
+
+def test_a_component_that_begins_anew_has_nothing_to_look_at_but_what_is_kept_elsewhere():
+    root = Root()
+    started(root)
+    node = root._lightgrid_node
+    mine = [1]
+    root.x = 1
+    root.items = mine
+    root.table = {"a": [2]}
+    node.forget_changes()
+    assert node.take_changed_names() == ["items"]
+    root.x = 2
+    assert node.take_changed_names() == ["items", "x"]
+
+
+def test_all_state_is_read_in_the_order_in_which_it_was_set_wherever_it_is_kept():
+    root = Root()
+    before = root.state["vars"]
+    started(root)
+    assert list(root.state["vars"].items()) == list(before.items())

@@ -1,6 +1,7 @@
 """Works by themselves: run in place, pickled, deleted, and never in the flow's process."""
 
 import copy
+import functools
 import pickle
 
 import cloudpickle
@@ -102,6 +103,29 @@ class TestWhereAWorkRuns:
             root.new.run(7)
         assert app.calls == [("root.new", (7,), {})]
         assert root.new.count == 0
+
+    def test_a_wrapper_of_run_says_itself_what_it_takes(self):
+        def injecting(run):
+            @functools.wraps(run)
+            def wrapper(self):
+                return run(self, "injected")
+
+            return wrapper
+
+        class Injected(lightgrid.Work):
+            @injecting
+            def run(self, what):
+                return what
+
+        root = Root()
+        root.injected = Injected(parallel=True)
+        app = FakeApp(root)
+        root.injected.run()
+        assert app.calls == [("root.injected", (), {})]
+        refusal = r"injected\.run\(\): too many .* It is run\(self\) in "
+        with pytest.raises(TypeError, match=refusal):
+            root.injected.run("more")
+        assert len(app.calls) == 1
 
     def test_in_its_own_process_run_is_what_the_user_wrote(self):
         work = pickle.loads(pickle.dumps(Counter()))

@@ -83,6 +83,18 @@ def test_a_list_that_is_kept_elsewhere_and_changed_there_is_seen_too():
     assert app.root.items == [1, 1, 1]
 
 
+def test_a_list_that_init_kept_elsewhere_is_seen_to_change_from_the_first_run_on():
+    def step(root):
+        if len(root._alias) < 3:
+            root._alias.append(1)
+
+    root = Root(step)
+    root._alias = root.items
+    _, _, observer = execute(root, runs=4)
+    own = [ops for origin, place, ops in observer.commits if (origin, place) == ("root", ("vars",))]
+    assert len(own) == 3
+
+
 def test_what_was_changed_before_the_stop_counts():
     def step(root):
         root.count = 42

@@ -2,7 +2,9 @@ import threading
 
 import pytest
 
+from lightgrid.runtime import logs
 from lightgrid.runtime.logs import LogFollower, last_lines
+from lightgrid.terminal.text import escape_line
 
 PATIENCE_S = 30.0
 
@@ -86,6 +88,20 @@ def test_a_line_without_end_is_shown_in_pieces(follower, screen, tmp_path):
     follower.close()
     assert sum(len(line) for _, line in screen.lines) == 1_000_000
     assert len(screen.lines) > 1
+
+
+def test_a_progress_bar_is_shown_while_it_grows(follower, screen, tmp_path, monkeypatch):
+    monkeypatch.setattr(logs, "_PROGRESS_S", 0.0)
+    path = tmp_path / "w.log"
+    follower.follow("w", path)
+    follower.start()
+    for count, share in enumerate((b" 10%", b" 20%", b"100%"), 1):
+        append(path, b"\rso far\r" + share)
+        screen.wait_for(count)
+    append(path, b"\r\nend\n")
+    screen.wait_for(5)
+    shown = [escape_line(line) for _, line in screen.lines]
+    assert shown == [" 10%", " 20%", "100%", "100%", "end"]
 
 
 def test_in_a_hurry_only_the_last_of_the_output_is_shown(follower, screen, tmp_path):

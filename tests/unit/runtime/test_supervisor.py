@@ -76,7 +76,7 @@ def test_a_process_that_dies_before_it_joins_ends_the_app_with_its_last_words():
     launcher = Launcher(dies=[3])
     outcome = execute(Root(lambda root: root.w.run(), start_with_flow=False), launcher)
     assert outcome.exit_code == 1
-    assert "root.w" in outcome.message
+    assert "w has failed" in outcome.message
     assert "exit code 3 before it joined" in outcome.message
     assert "last words" in outcome.message
 
@@ -98,7 +98,7 @@ def test_a_program_that_cannot_be_started_is_a_failure_with_a_name():
     launcher = Launcher(dies=[OSError(2, "no such python")])
     outcome = execute(Root(lambda root: root.w.run(), start_with_flow=False), launcher)
     assert outcome.exit_code == 1
-    assert "root.w" in outcome.message
+    assert "w has failed" in outcome.message
     assert "cannot start" in outcome.message
     assert "no such python" in outcome.message
 

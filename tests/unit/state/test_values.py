@@ -110,7 +110,7 @@ def test_a_list_that_holds_itself_is_refused_and_does_not_hang(refuse):
 
 def test_the_error_can_be_told_from_its_component():
     error = UnsupportedValueError(("x", "1"), "no").inside("root.w", "vars")
-    assert str(error) == "root.w: vars.x.1: no"
+    assert str(error) == "w: vars.x.1: no"
 
 
 def test_a_copy_shares_leaves_and_no_container():

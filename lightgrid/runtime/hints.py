@@ -1,0 +1,87 @@
+"""What people are told whose flow never ends: because it forgets to, or because it loops."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+from lightgrid.component.flow import Flow
+from lightgrid.runtime.app_file import is_own_file
+from lightgrid.runtime.app_loop import AppLoop
+from lightgrid.runtime.observer import Observer
+
+logger = logging.getLogger("lightgrid")
+
+#: How long nothing happens, or nothing but one run, before a hint; in seconds.
+_HINT_AFTER_S: float = 10.0
+
+
+def hint_at_standstill(root: Flow, loop: AppLoop, observer: Observer) -> None:
+    """Say once that an app stands still, to whoever forgot that a flow ends by `stop`."""
+    last_run_count = -1
+
+    def look() -> None:
+        nonlocal last_run_count
+        if loop.run_count == last_run_count and has_nothing_to_wait_for(root):
+            observer.said(
+                "no work runs, and the flow has had nothing to do for "
+                f"{_HINT_AFTER_S:.0f} s. If the app is done, call self.stop() in its run"
+            )
+            return
+        last_run_count = loop.run_count
+        loop.timers.after(_HINT_AFTER_S, look)
+
+    loop.timers.after(_HINT_AFTER_S, look)
+
+
+def has_nothing_to_wait_for(root: Flow) -> bool:
+    """Tell whether no work does anything, or will by itself, and no clock is waited for."""
+    flows = (root, *root.flows.values())
+    return not any(flow._schedules for flow in flows) and all(
+        work.status.stage.is_end or not work.has_started for work in root.works()
+    )
+
+
+@contextlib.contextmanager
+def hinting_at_long_runs(loop: AppLoop) -> Iterator[None]:
+    """Say once, meanwhile, that a run of this thread's flow does not come to its end."""
+    flow_thread = threading.get_ident()
+    ending = threading.Event()
+
+    def watch() -> None:
+        last_run_count = -1
+        while not ending.wait(_HINT_AFTER_S):
+            place = _place_in_run(sys._current_frames().get(flow_thread))
+            if place and loop.run_count == last_run_count:
+                logger.warning(
+                    "the flow's run has not returned for %.0f s; it is at %s. Nothing of the works "
+                    "arrives while it runs: return from it, it is called again when something "
+                    "has changed",
+                    _HINT_AFTER_S,
+                    place,
+                )
+                return
+            last_run_count = loop.run_count
+
+    thread = threading.Thread(target=watch, name="lightgrid hints", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        thread.join()
+
+
+def _place_in_run(frame: FrameType | None) -> str:
+    """Return where in the flow's code a thread is; "" while that does not run."""
+    above = None
+    while frame is not None and frame.f_code is not AppLoop._run_flow.__code__:
+        frame, above = frame.f_back, frame
+    # What is called there is `run`, or an observer of ours.
+    if frame is None or above is None or is_own_file(above.f_code.co_filename):
+        return ""
+    return f"{above.f_code.co_filename}, line {above.f_lineno}"
