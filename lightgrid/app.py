@@ -14,7 +14,7 @@ from lightgrid.component.component import Component
 from lightgrid.component.flow import Flow
 from lightgrid.component.work import Work
 from lightgrid.errors import ComponentError, LightgridError
-from lightgrid.runtime.app_file import is_loaded_in_work
+from lightgrid.process.app_file import is_loaded_in_work
 from lightgrid.runtime.options import RunOptions
 from lightgrid.runtime.outcome import AppStage, Outcome
 

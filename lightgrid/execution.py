@@ -12,8 +12,9 @@ from pathlib import Path
 from lightgrid.component.flow import Flow
 from lightgrid.component.work import Work
 from lightgrid.errors import WorkFailedError, place_of, short_name
+from lightgrid.process.app_file import find_app_file
+from lightgrid.process.work_spec import dump_spec, find_unpicklable
 from lightgrid.protocol.link import Settings
-from lightgrid.runtime.app_file import find_app_file
 from lightgrid.runtime.app_loop import AppLoop
 from lightgrid.runtime.hints import hint_at_standstill, hinting_at_long_runs
 from lightgrid.runtime.hub import Hub
@@ -25,7 +26,6 @@ from lightgrid.runtime.options import RunOptions
 from lightgrid.runtime.outcome import Outcome
 from lightgrid.runtime.run_dir import RunDir
 from lightgrid.runtime.supervisor import Supervisor, Surroundings
-from lightgrid.runtime.work_spec import dump_spec, find_unpicklable
 from lightgrid.server.auth import Auth
 from lightgrid.server.server import Listen, Server
 from lightgrid.state.values import type_name

@@ -104,7 +104,7 @@ def command(
 def _load(file: str, args: Sequence[str], order: Order) -> ModuleType:
     from lightgrid.app import ordered
     from lightgrid.errors import AppLoadError
-    from lightgrid.runtime.app_file import load_app_file
+    from lightgrid.process.app_file import load_app_file
 
     with _user_errors(file), ordered(order):
         try:
@@ -116,7 +116,7 @@ def _load(file: str, args: Sequence[str], order: Order) -> ModuleType:
 @contextlib.contextmanager
 def _user_errors(file: str) -> Iterator[None]:
     """Show what the user's code raised as Python would; the frames are the user's alone."""
-    from lightgrid.runtime.app_file import user_trace
+    from lightgrid.process.app_file import user_trace
 
     try:
         yield

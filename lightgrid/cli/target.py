@@ -14,7 +14,7 @@ from lightgrid.cli.failure import Failure, UsageFailure
 from lightgrid.runtime.run_dir import RunningApp, running_apps
 
 if TYPE_CHECKING:
-    from lightgrid.runtime.client import StateClient
+    from lightgrid.client.state_client import StateClient
 
 _TOKEN_VARIABLE: Final = "LIGHTGRID_TOKEN"
 
@@ -37,7 +37,7 @@ class Target:
 
     def open(self) -> StateClient:
         """Return a client of its state."""
-        from lightgrid.runtime.client import StateClient  # loads gRPC
+        from lightgrid.client.state_client import StateClient  # loads gRPC
 
         return StateClient(
             self.address, self.token, self.root_certificates, client_name="lightgrid state set"

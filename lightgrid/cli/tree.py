@@ -10,7 +10,7 @@ from lightgrid.state.delta import Path, apply, lookup
 from lightgrid.state.paths import parse_path, resolve
 
 if TYPE_CHECKING:
-    from lightgrid.runtime.client import StateClient
+    from lightgrid.client.state_client import StateClient
     from lightgrid.state.values import Value
 
 _GROUPS: Final = ("flows", "works", "structures")

@@ -18,7 +18,7 @@ from lightgrid.state.paths import resolve, show_path
 from lightgrid.terminal.text import delta_text
 
 if TYPE_CHECKING:
-    from lightgrid.runtime.client import StateClient
+    from lightgrid.client.state_client import StateClient
     from lightgrid.state.tree import Change
     from lightgrid.wire.tree import News
 

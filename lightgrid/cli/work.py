@@ -34,8 +34,8 @@ def command(
     The app runs already; Ctrl-C leaves it. The work is one that the app starts no
     process for: it was made with launch=False. ARGS are for the file's own sys.argv.
     """
-    from lightgrid.runtime.app_file import user_trace
-    from lightgrid.runtime.work_process import end_process, run_foreground
+    from lightgrid.process.app_file import user_trace
+    from lightgrid.worker.work_process import end_process, run_foreground
 
     target = choose_target(connect, token_file, tls_ca, token=token, app_file=file)
     work = name if name == "root" or name.startswith("root.") else f"root.{name}"

@@ -34,9 +34,9 @@ from lightgrid.errors import (
     WorkFailedError,
     short_name,
 )
+from lightgrid.process.app_file import user_trace
 from lightgrid.protocol.link import Merged
 from lightgrid.protocol.messages import CallState, CallUpdate, Run
-from lightgrid.runtime.app_file import user_trace
 from lightgrid.runtime.arguments import pack_arguments
 from lightgrid.runtime.events import Event, Exited, Heard, Joined, Left, OutsideUpdate, Silent
 from lightgrid.runtime.flow_changes import FlowChanges

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lightgrid.errors import ComponentError, UnsupportedValueError
+from lightgrid.process.app_file import find_app_file
+from lightgrid.process.work_spec import dump_object
 from lightgrid.protocol.messages import Run
-from lightgrid.runtime.app_file import find_app_file
-from lightgrid.runtime.work_spec import dump_object
 from lightgrid.state.values import copy_value
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 from lightgrid.component.flow import Flow
-from lightgrid.runtime.app_file import is_own_file
+from lightgrid.process.app_file import is_own_file
 from lightgrid.runtime.app_loop import AppLoop
 from lightgrid.runtime.observer import Observer
 

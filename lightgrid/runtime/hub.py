@@ -18,13 +18,13 @@ from contextlib import suppress
 from typing import Final
 
 from lightgrid.errors import ClosedError, MisfitError, Reason, RefusedError
+from lightgrid.process.wakeup import Wakeup
 from lightgrid.protocol.link import Merged, Settings, Told, WorkLink
 from lightgrid.protocol.messages import Batch, CallError, CallState, Command, Registration, Run
 from lightgrid.runtime.bell import Bell, ring
 from lightgrid.runtime.events import Event, Heard, Joined, Left, OutsideUpdate, Silent
 from lightgrid.runtime.observer import Observer
 from lightgrid.runtime.port import Port
-from lightgrid.runtime.wakeup import Wakeup
 from lightgrid.state.delta import Op, Path, lookup, within
 from lightgrid.state.tree import Change, Part, StateTree
 from lightgrid.state.values import MAX_TREE_DEPTH, Value, copy_value

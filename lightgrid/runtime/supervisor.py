@@ -12,6 +12,7 @@ from typing import Final
 from lightgrid.component.status import StatusReason, WorkStage
 from lightgrid.component.work import Work
 from lightgrid.errors import WorkFailedError, short_name
+from lightgrid.process.work_spec import work_command, work_environment
 from lightgrid.protocol.messages import CallError, CallState, CallUpdate, Run
 from lightgrid.runtime.events import Exited
 from lightgrid.runtime.hub import Hub
@@ -21,7 +22,6 @@ from lightgrid.runtime.observer import Observer
 from lightgrid.runtime.run_dir import RunDir
 from lightgrid.runtime.statuses import StatusWriter
 from lightgrid.runtime.timers import Timers
-from lightgrid.runtime.work_spec import work_command, work_environment
 
 #: How long a process of ours may take to join, in seconds.
 START_TIMEOUT_S: Final = 60.0

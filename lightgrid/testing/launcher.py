@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from lightgrid.component.work import Work
+from lightgrid.process.work_spec import ADDRESS_VARIABLE
 from lightgrid.runtime.launcher import Handle, LaunchSpec, LocalLauncher
-from lightgrid.runtime.work_spec import ADDRESS_VARIABLE
 from lightgrid.testing.relay import Relay
 
 

@@ -13,9 +13,9 @@ import time
 import pytest
 
 from lightgrid.component.work import Work
+from lightgrid.process import app_file, work_spec
 from lightgrid.protocol.link import Settings
 from lightgrid.protocol.messages import CallState, Run
-from lightgrid.runtime import app_file, work_spec
 from lightgrid.runtime.events import Left
 from lightgrid.runtime.hub import Hub
 from lightgrid.server.auth import Auth
@@ -748,7 +748,7 @@ def test_a_work_in_the_foreground_takes_the_flows_state(flow, tmp_path):
     flow.hub.commit_flow([(place, [Set(("x",), 41)])], {"root.w": [Set(("x",), 41)]})
     token = flow.auth.work_token("root.w", flow.hub.generation_of("root.w"))
     code = (
-        "import sys; from lightgrid.runtime.work_process import run_foreground as r; "
+        "import sys; from lightgrid.worker.work_process import run_foreground as r; "
         f"sys.exit(r({str(path)!r}, 'root.w', {flow.address!r}, {token!r}))"
     )
     log = tmp_path / "log"
@@ -766,7 +766,7 @@ def test_a_work_in_the_foreground_takes_the_flows_state(flow, tmp_path):
 
 def test_the_processes_of_works_import_little():
     code = (
-        "import sys, lightgrid.runtime.work_process, lightgrid.runtime.work_loop; "
+        "import sys, lightgrid.worker.work_process, lightgrid.worker.loop; "
         "print([m for m in ('deepdiff', 'rich', 'click', 'numpy', 'lightgrid.server', "
         "'cloudpickle', 'multiprocessing') if m in sys.modules])"
     )

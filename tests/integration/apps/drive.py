@@ -11,7 +11,7 @@ import sys
 
 import lightgrid as L
 from lightgrid.component.flow import FlowExit
-from lightgrid.runtime.app_file import load_app_file
+from lightgrid.process.app_file import load_app_file
 from lightgrid.runtime.observer import Observer
 
 

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 import lightgrid
 from lightgrid.runtime.observer import Observer
-from lightgrid.runtime.work_collector import Collector
 from lightgrid.state.delta import Op, Path, Set, Splice
 from lightgrid.state.values import Value
+from lightgrid.worker.collector import Collector
 from lightgrid_bench.clocks import thread_cpu_s
 from lightgrid_bench.hosts.flow import arguments, run_app
 from lightgrid_bench.peers import serve

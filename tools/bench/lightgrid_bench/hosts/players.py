@@ -14,11 +14,11 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 import grpc
 
+from lightgrid.client.work_client import WorkClient
 from lightgrid.protocol.messages import Command
 from lightgrid.protocol.outbox import Outbox
-from lightgrid.runtime.client import WorkClient
-from lightgrid.runtime.work_session import WorkSession
 from lightgrid.state.delta import Op, Set
+from lightgrid.worker.session import WorkSession
 from lightgrid_bench.hosts.flow import arguments
 from lightgrid_bench.hosts.keepalive import CLIENT_OPTIONS
 from lightgrid_bench.peers import serve

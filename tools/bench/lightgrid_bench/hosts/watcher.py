@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
+from lightgrid.client.state_client import StateClient
 from lightgrid.errors import LightgridError
-from lightgrid.runtime.client import StateClient
 from lightgrid_bench.clocks import process_cpu_s
 from lightgrid_bench.hosts.flow import arguments
 from lightgrid_bench.peers import serve

@@ -2,9 +2,9 @@ import pytest
 
 from lightgrid.component.work import Work
 from lightgrid.protocol.messages import CallState, CallUpdate, Update
-from lightgrid.runtime import work_collector
-from lightgrid.runtime.work_collector import Collector
 from lightgrid.state.delta import Set, Splice
+from lightgrid.worker import collector as collector_module
+from lightgrid.worker.collector import Collector
 
 
 class Sample(Work):
@@ -48,13 +48,13 @@ def collector(work, clock):
 @pytest.fixture
 def compared(monkeypatch):
     """The variables that were compared, look by look."""
-    looks, find = [], work_collector.diff_variables
+    looks, find = [], collector_module.diff_variables
 
     def noted(old, new, names, *, strict=True):
         looks.extend([*names])
         return find(old, new, names, strict=strict)
 
-    monkeypatch.setattr(work_collector, "diff_variables", noted)
+    monkeypatch.setattr(collector_module, "diff_variables", noted)
     return looks
 
 

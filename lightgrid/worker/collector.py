@@ -12,11 +12,11 @@ from lightgrid.component.work import Work
 from lightgrid.errors import UnsupportedValueError
 from lightgrid.protocol.messages import CallUpdate, Update
 from lightgrid.protocol.publisher import Publisher
-from lightgrid.runtime.work_pace import Paces
 from lightgrid.state.deepdiff_form import Delta
 from lightgrid.state.delta import Op, Path, Set, Splice, variable_of
 from lightgrid.state.diff import diff_variables
 from lightgrid.state.values import Value, is_container
+from lightgrid.worker.pace import Paces
 
 _NUMBERS: Final = frozenset({type(None), bool, int, float})
 

@@ -8,8 +8,8 @@ from lightgrid.errors import FlowUnavailableError, Reason, RefusedError
 from lightgrid.protocol.link import Settings
 from lightgrid.protocol.messages import Ack, CallState, CallUpdate, Registration, Resync, Stop
 from lightgrid.protocol.outbox import Outbox
-from lightgrid.runtime import work_session
-from lightgrid.runtime.work_session import WorkSession, pause_s
+from lightgrid.worker import session
+from lightgrid.worker.session import WorkSession, pause_s
 
 
 class FakeStream:
@@ -75,7 +75,7 @@ class FakeClient:
 
 @pytest.fixture
 def world(monkeypatch):
-    monkeypatch.setattr(work_session, "pause_s", lambda failures: 0.001)
+    monkeypatch.setattr(session, "pause_s", lambda failures: 0.001)
 
     class World:
         def __init__(self):
@@ -216,7 +216,7 @@ def test_a_goodbye_waits_for_the_last_batch(world):
 
 
 def test_a_server_that_stays_away_gets_no_goodbye(world, monkeypatch):
-    monkeypatch.setattr(work_session, "_UNREACHABLE_S", 0.05)
+    monkeypatch.setattr(session, "_UNREACHABLE_S", 0.05)
 
     async def script(one, _):
         one.client.answers = [FlowUnavailableError("down")] * 10_000

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from lightgrid.errors import WorkStopped
-from lightgrid.runtime.interrupt import CallCancelled, Interrupter
+from lightgrid.worker.interrupt import CallCancelled, Interrupter
 
 PATIENCE_S = 20.0
 

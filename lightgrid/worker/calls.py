@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from lightgrid.component.work import Work
 from lightgrid.errors import UnsupportedValueError, WorkStopped, place_of, short_name
+from lightgrid.process.app_file import user_trace
 from lightgrid.protocol.messages import CallError, CallState, CallUpdate, Run
-from lightgrid.runtime.app_file import user_trace
-from lightgrid.runtime.interrupt import CallCancelled, Interrupter
 from lightgrid.state.values import copy_value, type_name
+from lightgrid.worker.interrupt import CallCancelled, Interrupter
 
 _TRACEBACK: Final = "Traceback (most recent call last):"
 #: Above the frames that an error was raised into, which it does not come from.

@@ -6,7 +6,7 @@ import types
 import pytest
 
 from lightgrid.component.work import Work
-from lightgrid.runtime.work_spec import (
+from lightgrid.process.work_spec import (
     WorkSpec,
     dump_object,
     dump_spec,

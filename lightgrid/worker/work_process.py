@@ -1,6 +1,6 @@
 """The process of a work: load its code, join the flow, execute calls, leave.
 
-python -m lightgrid.runtime.work_process --spec-fd N     (see work_spec)
+python -m lightgrid.worker.work_process --spec-fd N     (see work_spec)
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from lightgrid.errors import AppLoadError, LightgridError, Reason, RefusedError, short_name
-from lightgrid.runtime.app_file import load_in_work, user_trace
-from lightgrid.runtime.work_spec import (
+from lightgrid.process.app_file import load_in_work, user_trace
+from lightgrid.process.work_spec import (
     ADDRESS_VARIABLE,
     TOKEN_VARIABLE,
     WORK_VARIABLE,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from lightgrid.component.work import Work
     from lightgrid.protocol.messages import CallUpdate, Run
-    from lightgrid.runtime.work_loop import Joining
+    from lightgrid.worker.loop import Joining
 
 #: How long what user code has left behind (threads, atexit functions) may hold up the end.
 _LAST_S: Final = 1.0
@@ -60,8 +60,8 @@ class WorkProcess:
     """
 
     def __init__(self, work: Work, joining: Joining, stop_grace_s: float) -> None:
-        from lightgrid.runtime.interrupt import Interrupter
-        from lightgrid.runtime.work_loop import WorkLoop
+        from lightgrid.worker.interrupt import Interrupter
+        from lightgrid.worker.loop import WorkLoop
 
         self._work = work
         self._stop_grace_s = stop_grace_s
@@ -115,7 +115,7 @@ class WorkProcess:
 
     def _start(self) -> BaseException | None:
         """Execute `on_start`; return why it failed, if it did."""
-        from lightgrid.runtime.work_calls import failed
+        from lightgrid.worker.calls import failed
 
         try:
             self._interrupter.call(self._work.on_start)
@@ -135,7 +135,7 @@ class WorkProcess:
         return None
 
     def _execute_calls(self) -> None:
-        from lightgrid.runtime.work_calls import execute_call
+        from lightgrid.worker.calls import execute_call
 
         while not self._interrupter.is_stopping:
             run = self._inbox.get()
@@ -221,7 +221,7 @@ def main() -> int:
     except BaseException as error:
         print(user_trace(error), end="", file=sys.stderr)
         return 1
-    from lightgrid.runtime.work_loop import Joining
+    from lightgrid.worker.loop import Joining
 
     joining = Joining(address, spec.work, token, spec.seen_revision, spec.root_certificates)
     return WorkProcess(work, joining, spec.stop_grace_s).run(signal.SIGTERM)
@@ -255,7 +255,7 @@ def run_foreground(
         AppLoadError: There is no such file, or no such work in it.
         BaseException: Whatever the file's code raises. Show it with `user_trace`.
     """
-    from lightgrid.runtime.work_loop import Joining
+    from lightgrid.worker.loop import Joining
 
     sys.argv[:] = [app_file, *argv]
     sys.path.insert(0, os.path.dirname(os.path.realpath(app_file)))

@@ -125,7 +125,7 @@ def work_command(spec_descriptor: int | str, work_name: str) -> list[str]:
         *(flag for flag in flags if flag != "-P"),
         "-P",
         "-m",
-        "lightgrid.runtime.work_process",
+        "lightgrid.worker.work_process",
         "--spec-fd",
         str(spec_descriptor),
         "--name",

@@ -22,7 +22,7 @@ from lightgrid.protocol.messages import Ack, Command, Registration, Resync, Upda
 from lightgrid.protocol.outbox import Outbox
 
 if TYPE_CHECKING:
-    from lightgrid.runtime.client import DeltaStream, WorkClient
+    from lightgrid.client.work_client import DeltaStream, WorkClient
 
 logger = logging.getLogger("lightgrid.work")
 

@@ -3,7 +3,7 @@
 import sys
 import threading
 
-from lightgrid.runtime.wakeup import Wakeup
+from lightgrid.process.wakeup import Wakeup
 
 
 def test_what_was_set_often_lets_one_wait_pass():

@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from lightgrid.errors import AppLoadError, StateError
-from lightgrid.runtime import app_file
+from lightgrid.process import app_file
 
 
 @pytest.fixture(autouse=True)

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
+from lightgrid.client.work_client import WorkClient
 from lightgrid.component.work import Work
 from lightgrid.errors import (
     ClosedError,
@@ -36,6 +37,7 @@ from lightgrid.errors import (
     LightgridError,
     UnsupportedValueError,
 )
+from lightgrid.process.wakeup import Wakeup
 from lightgrid.protocol.link import PYTHON_ARGUMENTS, UPDATES
 from lightgrid.protocol.messages import (
     CallError,
@@ -47,12 +49,10 @@ from lightgrid.protocol.messages import (
     Stop,
     Update,
 )
-from lightgrid.runtime.client import WorkClient
-from lightgrid.runtime.interrupt import CallCancelled, Interrupter
-from lightgrid.runtime.wakeup import Wakeup
-from lightgrid.runtime.work_collector import Collector
-from lightgrid.runtime.work_pace import MAX_IDLE_INTERVAL_S, MAX_INTERVAL_S, MIN_INTERVAL_S
-from lightgrid.runtime.work_session import WorkSession, ignore_errors
+from lightgrid.worker.collector import Collector
+from lightgrid.worker.interrupt import CallCancelled, Interrupter
+from lightgrid.worker.pace import MAX_IDLE_INTERVAL_S, MAX_INTERVAL_S, MIN_INTERVAL_S
+from lightgrid.worker.session import WorkSession, ignore_errors
 
 AnswerT = TypeVar("AnswerT")
 

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from lightgrid.runtime.work_pace import MAX_INTERVAL_S, MIN_INTERVAL_S, Paces
+from lightgrid.worker.pace import MAX_INTERVAL_S, MIN_INTERVAL_S, Paces
 
 
 @pytest.fixture

@@ -1,0 +1,12 @@
+"""The flow server as its clients see it; of them, only this package knows gRPC.
+
+`work_client` is for the one loop thread of a work's process, `state_client` for command
+lines and tests. Both give and take plain values; what the server refuses comes as
+`RefusedError`, and what may work later as `FlowUnavailableError`.
+"""
+
+import os
+
+# Before anything imports grpc: with its default, a process that forks while a stream is open
+# (multiprocessing, data loaders) hangs for good in the first child.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
