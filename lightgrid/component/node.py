@@ -181,7 +181,8 @@ class Node:
     def mark(self, name: str, kind: type | None) -> None:
         """Note that a name was assigned, and tell whoever collects."""
         self.dirty[name] = kind
-        self.tell()
+        if self.notify is not None:  # not by `tell`: a work waits for this
+            self.notify()
 
     def touch(self, name: str) -> Value:
         """Return a held container to code that may change it in place."""

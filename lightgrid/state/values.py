@@ -49,7 +49,8 @@ def check_value(value: object, path: tuple[str, ...] = ()) -> None:
 
     Cost: one pass over the value; a list of one scalar type is checked at C speed.
     """
-    _check(value, path)
+    if not _is_free(value):
+        _check(value, path)
 
 
 def copy_value(value: Value, path: tuple[str, ...] = (), max_depth: int = MAX_DEPTH) -> Value:
@@ -166,6 +167,7 @@ def _copy(value: Value, path: tuple[str, ...], max_depth: int) -> Value:
 #: Exact types that need no look at the value. An int can be too large and a
 #: str can hold a lone surrogate, which no UTF-8 can carry.
 _FREE_TYPES: Final = frozenset({type(None), bool, float, bytes})
+_FREE_BASES: Final = (bool, float, bytes)
 
 
 def _is_free(value: object) -> bool:
@@ -187,7 +189,7 @@ def _are_free(items: list[Value]) -> bool:
 
 
 def _check_scalar(value: object, path: tuple[str, ...]) -> None:
-    if value is None or isinstance(value, bool | float | bytes):
+    if value is None or isinstance(value, _FREE_BASES):
         return
     if isinstance(value, int):
         if not MIN_INT <= value <= MAX_INT:

@@ -45,19 +45,25 @@ class _Wake:
     """Lets one coroutine sleep until something happened, or a time has passed."""
 
     def __init__(self) -> None:
-        self._event = asyncio.Event()
+        self._is_set = False
+        self._sleep: asyncio.Future[None] | None = None
 
     def set(self) -> None:
         """Wake it. Only in the loop's thread."""
-        self._event.set()
+        self._is_set = True
+        if self._sleep is not None and not self._sleep.done():
+            self._sleep.set_result(None)
 
     async def wait(self, timeout_s: float) -> None:
         """Sleep; not at all if `set` was called since the last time."""
-        # A fraction of what asyncio.wait_for costs, which makes a task.
-        timer = asyncio.get_running_loop().call_later(timeout_s, self._event.set)
-        await self._event.wait()
-        timer.cancel()
-        self._event.clear()
+        if not self._is_set:
+            # A future and a timer: a fraction of what asyncio.wait_for costs, which makes a task.
+            loop = asyncio.get_running_loop()
+            self._sleep = loop.create_future()
+            timer = loop.call_later(timeout_s, self.set)
+            await self._sleep
+            timer.cancel()
+        self._is_set = False
 
 
 class WorkSession:
