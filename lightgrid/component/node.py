@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lightgrid.errors import ComponentError, UnsupportedValueError, place_of, short_name
 from lightgrid.state.delta import Assignments, Op, Path, Set, apply
-from lightgrid.state.values import SCALAR_TYPES, Value, copy_value, is_container
+from lightgrid.state.values import SCALAR_TYPES, Value, copy_of_op, is_container
 
 if TYPE_CHECKING:
     from lightgrid.component.backend import Backend
@@ -290,7 +290,7 @@ class Node:
                         del self.held[name]
                 else:
                     name = op.path[0]
-                    self.store(name, copy_value(value))
+                    self.store(name, copy_of_op(value, op.path))
                     if name in self.dirty:  # its type may be assigned without a look no more
                         self.dirty[name] = None
             else:

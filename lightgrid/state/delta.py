@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any, overload
 
 from lightgrid.errors import MisfitError, StateError
-from lightgrid.state.values import MAX_TREE_DEPTH, SCALAR_TYPES, Value, copy_value
+from lightgrid.state.values import SCALAR_TYPES, Value, copy_of_op
 
 Path = tuple[str, ...]
 
@@ -224,7 +224,7 @@ def _apply_one(root: dict[str, Value], op: Op, undo: list[_Undo]) -> None:
         if type(op) is not Set or not isinstance(op.value, dict):
             raise MisfitError(path, "the root can only be set to a map")
         undo.append((_replace_map, root, dict(root)))
-        _replace_map(root, copy_value(op.value, path, MAX_TREE_DEPTH))
+        _replace_map(root, copy_of_op(op.value, path))
     else:
         parent, last = lookup(root, path[:-1]), path[-1]
         if isinstance(parent, dict):
@@ -240,14 +240,14 @@ def _apply_one(root: dict[str, Value], op: Op, undo: list[_Undo]) -> None:
                 raise MisfitError(path, "list items are removed by a splice")
             index = parse_index(last, len(parent), path)
             undo.append((operator.setitem, parent, index, parent[index]))
-            parent[index] = copy_value(op.value, path, MAX_TREE_DEPTH)
+            parent[index] = copy_of_op(op.value, path)
         else:
             raise MisfitError(path, f"nothing can be changed inside a {_kind(parent)}")
 
 
 def _set_item(parent: dict[str, Value], path: Path, value: Value, undo: list[_Undo]) -> None:
     if type(value) not in SCALAR_TYPES:
-        value = copy_value(value, path, MAX_TREE_DEPTH)
+        value = copy_of_op(value, path)
     key = path[-1]
     if key in parent:
         undo.append((operator.setitem, parent, key, parent[key]))
@@ -275,8 +275,7 @@ def _copy_items(op: Splice) -> Sequence[Value]:
     if SCALAR_TYPES.issuperset(map(type, op.insert)):
         return op.insert
     return [
-        copy_value(item, (*op.path, str(index)), MAX_TREE_DEPTH)
-        for index, item in enumerate(op.insert, op.start)
+        copy_of_op(item, (*op.path, str(index))) for index, item in enumerate(op.insert, op.start)
     ]
 
 

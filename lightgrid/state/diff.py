@@ -25,7 +25,7 @@ from itertools import compress, count, repeat
 from typing import Final
 
 from lightgrid.state.delta import Op, Path, Remove, Set, Splice
-from lightgrid.state.values import SCALAR_TYPES, Value, copy_value, kind_of, same
+from lightgrid.state.values import SCALAR_TYPES, Value, copy_for_op, copy_value, kind_of, same
 
 #: From this many changed items on, a run of a list in which most items changed
 #: is told as one splice: an op for each would be larger and slower.
@@ -79,7 +79,7 @@ def diff_variables(
         elif name in old:
             _diff(old[name], new[name], (name,), ops, strict=strict)
         else:
-            ops.append(Set((name,), copy_value(new[name], (name,))))
+            ops.append(Set((name,), copy_for_op(new[name], (name,))))
     return ops
 
 
@@ -88,7 +88,7 @@ def _diff(old: Value, new: Value, path: Path, ops: list[Op], *, strict: bool) ->
         return
     kind = kind_of(new)
     if kind is not kind_of(old):
-        ops.append(Set(path, copy_value(new, path)))
+        ops.append(Set(path, copy_for_op(new, path)))
     elif kind is dict:
         _diff_dict(old, new, path, ops, strict=strict)
     elif kind is list:
@@ -96,7 +96,7 @@ def _diff(old: Value, new: Value, path: Path, ops: list[Op], *, strict: bool) ->
     elif kind is tuple:
         _diff_tuple(old, new, path, ops, strict=strict)
     elif not same(old, new):
-        ops.append(Set(path, copy_value(new, path)))
+        ops.append(Set(path, copy_for_op(new, path)))
 
 
 def _diff_dict(
@@ -117,7 +117,7 @@ def _diff_dict(
             _diff(old[key], now[key], (*path, key), ops, strict=strict)
         else:
             copy_value({key: None}, path)  # the key itself may be unfit
-            ops.append(Set((*path, key), copy_value(now[key], (*path, key))))
+            ops.append(Set((*path, key), copy_for_op(now[key], (*path, key))))
 
 
 def _diff_list(
@@ -129,12 +129,12 @@ def _diff_list(
     if len(old) == len(now):
         if len(old) <= _CHUNK and all(map(operator.is_, old, now)):
             return  # there may be very many that are short
+        if len(now) > _LONG and _mostly_differ(old, now):
+            # Mostly new: told as one value it is packed, and looked at by no one item by item.
+            ops.append(Set(path, copy_for_op(now, path)))
+            return
         inner: list[Op] = []
         suspects = list(_suspects(old, now, strict=strict))
-        if 2 * len(suspects) > len(now) > _LONG and _mostly_differ(old, now, suspects):
-            # Mostly new: told as one value it is packed, and looked at by no one item by item.
-            ops.append(Set(path, copy_value(now, path)))
-            return
         for index in suspects:
             _diff(old[index], now[index], (*path, str(index)), inner, strict=strict)
         if len(inner) <= _RUN or 2 * len(inner) < suspects[-1] - suspects[0]:
@@ -162,7 +162,7 @@ def _diff_tuple(
         if all(len(op.path) > len(path) + 1 or type(op) is Splice for op in inner):
             ops.extend(inner)
             return
-    ops.append(Set(path, copy_value(new, path)))
+    ops.append(Set(path, copy_for_op(new, path)))
 
 
 def _suspects(old: Sequence[Value], new: Sequence[Value], *, strict: bool) -> Iterator[int]:
@@ -177,10 +177,11 @@ def _suspects(old: Sequence[Value], new: Sequence[Value], *, strict: bool) -> It
             yield from compress(count(start), map(operator.is_not, before, now))
 
 
-def _mostly_differ(old: list[Value], new: list[Value], suspects: list[int]) -> bool:
-    """Tell by a sample: containers are never the same object, changed or not."""
-    sample = suspects[:: max(1, len(suspects) // _SAMPLE)]
-    return 2 * sum(not same(old[index], new[index]) for index in sample) > len(sample)
+def _mostly_differ(old: list[Value], new: list[Value]) -> bool:
+    """Tell whether two lists of one length differ in most items, by a sample of them."""
+    step = max(1, len(old) // _SAMPLE)
+    sample = list(map(same, old[::step], new[::step]))
+    return 2 * sum(sample) < len(sample)
 
 
 def _equal_run(old: Sequence[Value], new: Sequence[Value], stop: int, *, strict: bool) -> int:

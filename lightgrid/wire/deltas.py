@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from lightgrid.errors import Reason, RefusedError, UnsupportedValueError
 from lightgrid.protocol.link import Settings
 from lightgrid.state.delta import Assignments, Op, Path, Remove, Set, Splice
-from lightgrid.state.values import Value
+from lightgrid.state.values import Numbers, Value
 from lightgrid.wire.values import (
     NO_SCALAR,
     decode_falsy,
@@ -154,7 +154,8 @@ def _decode_op(
     action = message.WhichOneof("action")
     if action == "set":
         value = decode_value(message.set, path, settings.max_value_depth, depth_of(path))
-        return Set(path, value)
+        is_packed = message.set.WhichOneof("kind") in ("double_list", "int_list")
+        return Set(path, Numbers(value) if is_packed else value)
     if action == "remove":
         return Remove(path)
     if action == "splice":

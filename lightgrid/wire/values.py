@@ -13,7 +13,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from lightgrid.errors import Reason, RefusedError, UnsupportedValueError
-from lightgrid.state.values import MAX_DEPTH, Value, check_value, kind_of
+from lightgrid.state.values import MAX_DEPTH, Numbers, Value, check_value, kind_of
 from lightgrid_protos.v1 import value_pb2
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _encode(value: Value, message: value_pb2.Value, room: int) -> None:
         message.null_value = True
     elif kind is bytes:
         message.bytes_value = value
-    elif kind is dict or kind is list or kind is tuple:
+    elif kind is dict or kind is list or kind is tuple or kind is Numbers:
         if room < 0:
             raise UnsupportedValueError((), "nested too deep")
         if kind is dict:
@@ -202,7 +202,7 @@ def _encode_items(
     if is_tuple:
         message.list_value.tuple = True
     elif len(value) > _MIN_PACKED:
-        types = set(map(type, value))
+        types = {type(value[0])} if type(value) is Numbers else set(map(type, value))
         if types == {float}:
             _encode_floats(value, message.double_list)
             return

@@ -15,7 +15,7 @@ from lightgrid.protocol.publisher import Publisher
 from lightgrid.state.deepdiff_form import Delta
 from lightgrid.state.delta import Op, Path, Set, Splice, variable_of
 from lightgrid.state.diff import diff_variables
-from lightgrid.state.values import Value, is_container
+from lightgrid.state.values import Numbers, Value, is_container
 from lightgrid.worker.pace import Paces
 
 _NUMBERS: Final = frozenset({type(None), bool, int, float})
@@ -214,6 +214,8 @@ def _check_leaves(value: Value, path: Path, most_bytes: int) -> None:
     elif isinstance(value, dict):
         for key, item in value.items():
             _check_leaves(item, (*path, key), most_bytes)
+    elif type(value) is Numbers:
+        return
     elif isinstance(value, list | tuple) and not _NUMBERS.issuperset(map(type, value)):
         for index, item in enumerate(value):
             _check_leaves(item, (*path, str(index)), most_bytes)

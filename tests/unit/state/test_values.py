@@ -12,7 +12,10 @@ from lightgrid.state.values import (
     MAX_DEPTH,
     MAX_INT,
     MIN_INT,
+    Numbers,
     check_value,
+    copy_for_op,
+    copy_of_op,
     copy_value,
     count_nodes,
     kind_of,
@@ -202,3 +205,26 @@ def test_a_subclass_is_of_the_kind_of_its_base():
 def test_leaves_and_containers_are_counted():
     assert count_nodes(1) == 1
     assert count_nodes({"a": [1, 2, (3,)], "b": {}}) == 7
+
+
+@pytest.mark.parametrize("items", [[1.5, -0.0], [1, 2**63 - 1]])
+def test_a_list_of_numbers_is_known_as_such_in_an_op_and_plain_where_it_goes(items):
+    for_op = copy_for_op(items, ("x",))
+    assert type(for_op) is Numbers
+    assert same(for_op, items)
+    assert count_nodes(for_op) == count_nodes(items)
+    assert type(copy_of_op(for_op, ("x",))) is list
+    assert type(copy_value(for_op)) is list
+    assert same(copy_of_op(for_op, ("x",)), items)
+
+
+@pytest.mark.parametrize("items", [[], [1, 2.0], [1.0, True], [1.0, [2.0]], ["1"], (1.0, 2.0)])
+def test_other_lists_are_plain_in_an_op_too(items):
+    for_op = copy_for_op(items, ("x",))
+    assert type(for_op) is type(items)
+    assert same(for_op, items)
+
+
+def test_a_number_that_cannot_be_state_is_refused_in_a_list_of_an_op_as_well():
+    with pytest.raises(UnsupportedValueError, match=r"x\.1: .* 64-bit"):
+        copy_for_op([1, 2**63], ("x",))

@@ -4,7 +4,7 @@ from lightgrid.errors import Reason, RefusedError, UnsupportedValueError
 from lightgrid.protocol.link import Settings
 from lightgrid.protocol.messages import Batch, CallError, CallState, CallUpdate
 from lightgrid.state.delta import Assignments, Remove, Set, Splice, apply
-from lightgrid.state.values import MAX_DEPTH, same
+from lightgrid.state.values import MAX_DEPTH, Numbers, same
 from lightgrid.wire.batches import decode_batch_part, encode_batch
 from lightgrid.wire.deltas import decode_ops
 from lightgrid_protos.v1 import delta_pb2, delta_service_pb2
@@ -132,6 +132,17 @@ def test_a_splice_of_large_items_keeps_their_order():
     for part in parts:
         apply(found, part.ops)
     assert found == {"v": [0, *items, 2]}
+
+
+def test_numbers_of_an_op_come_back_as_such_and_go_plain_to_the_state():
+    ops = [Set(("x",), Numbers([1.5] * 200)), Set(("y",), [1, 2, 3, 4, 5])]
+    (message,) = encode_batch(Batch(seq=3, ops=ops), "s")
+    back = decode_batch_part(message).ops
+    assert [type(op.value) for op in back] == [Numbers, Numbers]
+    root = {}
+    apply(root, back)
+    assert root == {"x": [1.5] * 200, "y": [1, 2, 3, 4, 5]}
+    assert {type(value) for value in root.values()} == {list}
 
 
 @pytest.mark.parametrize(
