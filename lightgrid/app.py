@@ -49,6 +49,8 @@ class App:
             raise TypeError(f"{type(root).__name__} has no run method: a root flow needs one")
         try:
             inspect.signature(root.run, follow_wrapped=False).bind()
+        except ValueError:
+            pass  # it has none: compiled, perhaps
         except TypeError as error:
             raise TypeError(
                 f"{type(root).__name__}.run(): {error}. The app calls the root's run without "

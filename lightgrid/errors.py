@@ -1,4 +1,4 @@
-"""Every exception of lightgrid, grouped by whose fault it is.
+"""Every exception of lightgrid, grouped by whose fault it is; names and places in messages.
 
 `StateError` is a value or a change that does not fit, `WireError` a peer that
 speaks another protocol, `RefusedError` an answer of the flow server,

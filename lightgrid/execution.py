@@ -99,7 +99,7 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
         run_dir.publish(address, auth.app_token)
         observer.started(Path(app_file).name if app_file else "app", address)
         hint_at_standstill(root, loop, observer)
-        with hinting_at_long_runs(loop):
+        with hinting_at_long_runs(loop, observer):
             return loop.run(supervisor, interruption)
 
 

@@ -265,7 +265,8 @@ class Node:
             if isinstance(value, dict):
                 value = value.get(segment)
             elif isinstance(value, list | tuple) and segment.isdigit():
-                value = value[int(segment)] if int(segment) < len(value) else None
+                items = list(value)  # user code may shorten it meanwhile
+                value = items[int(segment)] if int(segment) < len(items) else None
         if hasattr(type(value), "_lightgrid_node"):
             advice = self.component._lightgrid_advice(error.path[0], value)
             error = UnsupportedValueError(error.path, advice)

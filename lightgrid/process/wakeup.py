@@ -32,4 +32,4 @@ class Wakeup:
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until it is set; return False when it was not within the time."""
-        return self._lock.acquire(timeout=_FOREVER_S if timeout_s is None else timeout_s)
+        return self._lock.acquire(timeout=_FOREVER_S if timeout_s is None else max(0.0, timeout_s))

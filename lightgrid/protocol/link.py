@@ -74,7 +74,7 @@ class Merged:
     Attributes:
         ops: What changes for the flow.
         calls: Progress of calls.
-        told_ops: How many ops the work sent for it: of several for one place the last is left.
+        told_ops: How many ops that were in the batches it merges.
     """
 
     ops: Sequence[Op]

@@ -114,18 +114,20 @@ class AppLoop:
                 if work.start_with_flow:
                     self._processes.start(work)
             self._set_stage(AppStage.RUNNING)
+            has_merged = False
             while True:
                 interruption.check()
                 if self._run_is_due:
-                    if self._keep_gap():
+                    if self._keep_gap() or not has_merged:
                         self._merge()
-                    self._run_is_due = False
+                    self._run_is_due = has_merged = False
                     self._run_flow(interruption)
                 else:
                     self.wake_count += 1
                     if self._hub.wait(self._timers.pause_s()):
                         self._gather()
                     self._merge()
+                    has_merged = True
         except FlowExit as end:
             self._changes.commit()
             return Outcome(1 if end.failed else 0, end.message)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,8 +12,6 @@ from lightgrid.component.flow import Flow
 from lightgrid.process.app_file import is_own_file
 from lightgrid.runtime.app_loop import AppLoop
 from lightgrid.runtime.observer import Observer
-
-logger = logging.getLogger("lightgrid")
 
 #: How long nothing happens, or nothing but one run, before a hint; in seconds.
 _HINT_AFTER_S: float = 10.0
@@ -42,12 +39,13 @@ def has_nothing_to_wait_for(root: Flow) -> bool:
     """Tell whether no work does anything, or will by itself, and no clock is waited for."""
     flows = (root, *root.flows.values())
     return not any(flow._schedules for flow in flows) and all(
-        work.status.stage.is_end or not work.has_started for work in root.works()
+        work.status.stage.is_end or not (work.has_started or work.connection)
+        for work in root.works()
     )
 
 
 @contextlib.contextmanager
-def hinting_at_long_runs(loop: AppLoop) -> Iterator[None]:
+def hinting_at_long_runs(loop: AppLoop, observer: Observer) -> Iterator[None]:
     """Say once, meanwhile, that a run of this thread's flow does not come to its end."""
     flow_thread = threading.get_ident()
     ending = threading.Event()
@@ -57,12 +55,11 @@ def hinting_at_long_runs(loop: AppLoop) -> Iterator[None]:
         while not ending.wait(_HINT_AFTER_S):
             place = _place_in_run(sys._current_frames().get(flow_thread))
             if place and loop.run_count == last_run_count:
-                logger.warning(
-                    "the flow's run has not returned for %.0f s; it is at %s. Nothing of the works "
-                    "arrives while it runs: return from it, it is called again when something "
-                    "has changed",
-                    _HINT_AFTER_S,
-                    place,
+                observer.said(
+                    f"the flow's run has not returned for {_HINT_AFTER_S:.0f} s; it is at {place}. "
+                    "Nothing of the works arrives while it runs: return from it, it is called "
+                    "again when something has changed",
+                    is_problem=True,
                 )
                 return
             last_run_count = loop.run_count

@@ -133,21 +133,12 @@ class Supervisor:
             now_s < until_s and self._hub.is_held(name) for name, until_s in self._leaving.items()
         )
 
-    def is_running(self, work: Work) -> bool:
-        """Tell whether a work has a process that was not asked to end."""
-        return self._seat(work).is_running
-
     def is_active(self, work: Work) -> bool:
-        """Tell whether a work has a process, or will have one."""
+        """Tell whether a work has a process, also one from outside, or will have one."""
         seat = self._seat(work)
         if not work._launch:
             return self._hub.is_held(seat.name)
         return seat.is_running or bool(seat.waiting) or seat.starts_at_s is not None
-
-    def pid_of(self, work: Work) -> int | None:
-        """Return the number of a work's process, if it has one here."""
-        process = self._seat(work).process
-        return None if process is None else process.handle.pid
 
     def start(self, work: Work) -> None:
         """Start the work's process, unless it has one.

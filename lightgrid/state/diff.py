@@ -178,10 +178,14 @@ def _suspects(old: Sequence[Value], new: Sequence[Value], *, strict: bool) -> It
 
 
 def _mostly_differ(old: list[Value], new: list[Value]) -> bool:
-    """Tell whether two lists of one length differ in most items, by a sample of them."""
+    """Tell whether two lists of one length differ in most items.
+
+    A sample says so for values. It alone would take the column of a matrix for the whole, and
+    other objects alone would take lists of containers for changed ones.
+    """
     step = max(1, len(old) // _SAMPLE)
     sample = list(map(same, old[::step], new[::step]))
-    return 2 * sum(sample) < len(sample)
+    return 2 * sum(sample) < len(sample) and 2 * sum(map(operator.is_not, old, new)) > len(new)
 
 
 def _equal_run(old: Sequence[Value], new: Sequence[Value], stop: int, *, strict: bool) -> int:

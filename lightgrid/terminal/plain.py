@@ -105,7 +105,8 @@ class PlainObserver(Observer):
 
     def said(self, message: str, *, is_problem: bool = False) -> None:
         """Tell what the app has to say."""
-        self._tell(escape_text(message))
+        if is_problem or not self._tells_failures_only:
+            self._tell(escape_text(message))
 
     def ended(self) -> None:
         """Leave stdout as it was."""

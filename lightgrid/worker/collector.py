@@ -48,6 +48,8 @@ class Collector:
     ) -> None:
         self._work = work
         self._node = work._lightgrid_node
+        # What `__init__` assigned is what the flow has too.
+        self._node.forget_changes()
         self.publisher = Publisher(work._lightgrid_vars, self._node.names, seen_revision)
         self.outbox = self.publisher.outbox
         self.max_leaf_bytes = 4 * 2**20
@@ -57,8 +59,6 @@ class Collector:
         for name, value in self.publisher.mirror.items():
             if is_container(value):
                 self._paces.note(name, is_container=True)
-        # What `__init__` assigned is what the flow has too.
-        self._node.forget_changes()
 
     @property
     def has_marks(self) -> bool:
@@ -163,11 +163,11 @@ class Collector:
         mirror = self.publisher.mirror
         containers = [name for name in names if is_container(values[name])]
         plain = [name for name in names if not is_container(values[name])]
+        for name in plain:
+            self._paces.note(name, is_container=False)
         ops = diff_variables(mirror, values, plain)
         for op in ops:
             self._check_size(op)
-        for name in plain:
-            self._paces.note(name, is_container=False)
         for name in containers:
             self._paces.note(name, is_container=True)
             begin_s = self._cpu_clock()

@@ -36,6 +36,7 @@ from lightgrid.errors import (
     FlowUnavailableError,
     LightgridError,
     UnsupportedValueError,
+    short_name,
 )
 from lightgrid.process.wakeup import Wakeup
 from lightgrid.protocol.link import PYTHON_ARGUMENTS, UPDATES
@@ -110,6 +111,7 @@ class WorkLoop:
         self.refusal: LightgridError | None = None
         self.stop_grace_s: float | None = None
         self._joining = joining
+        self._name = short_name(joining.work)
         self._interrupter = interrupter
         self._inbox = inbox
         self._node = work._lightgrid_node
@@ -119,13 +121,13 @@ class WorkLoop:
         self._pid = os.getpid()
         self._loop: asyncio.AbstractEventLoop
         self._session: WorkSession
-        self._is_asleep = False  # marks are news: the next one has to wake the loop's thread
+        self._wants_news = False  # the next mark has to wake the loop's thread
         self._collected_at_s = -math.inf
         self._current: str | None = None
         self._known: dict[str, CallUpdate | None] = {}  # by call id: the end, once there is one
         self._cancelled: set[str] = set()
         self._complaints: set[str] = set()
-        self._holds: set[object] = set()
+        self._holds: set[tuple[int, object]] = set()  # by thread: batches that are open
         self._held_back: list[Update] = []
         self._batch_ended = False  # the next collection is to find all that it changed
         self._updated = Wakeup()
@@ -141,7 +143,7 @@ class WorkLoop:
         self._signals, writer = socket.socketpair()
         for end in (self._signals, writer):
             end.setblocking(False)
-        self._wakeup = writer  # kept: the descriptor is the signal handler's
+        self._waker = writer  # the signal handler has its descriptor, and `_notify` sends
         signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
         self._thread.start()
         self._started.wait()
@@ -173,20 +175,23 @@ class WorkLoop:
     @contextmanager
     def batch(self) -> Iterator[None]:
         """Collect nothing meanwhile; what is changed goes into one batch. For any thread."""
-        if os.getpid() != self._pid:
-            yield
+        if os.getpid() != self._pid or self._is_own_thread():
+            yield  # nobody collects there, and what `apply_flow_delta` changes is one batch
             return
-        token = object()
+        token = (threading.get_ident(), object())
         try:
             # Asked, not just said: a collection may be under way, and has to end first.
             self._ask(self._hold(token))
             yield
         finally:
             with suppress(RuntimeError):  # the loop is closed: the work has left
-                self._loop.call_soon_threadsafe(self._let_go, token)
+                # In two steps: behind the task of `_hold`, should an interrupt have come early.
+                self._loop.call_soon_threadsafe(self._loop.call_soon, self._let_go, token)
 
     def wait_for_update(self, timeout_s: float | None) -> bool:
         """Wait until an update has been applied since the last time. For any thread."""
+        if self._is_own_thread():
+            raise ComponentError(f"{self._name}.wait_for_update() inside of apply_flow_delta")
         return self._updated.wait(timeout_s)
 
     def leave(self, end: CallUpdate | None, within_s: float) -> None:
@@ -198,7 +203,7 @@ class WorkLoop:
         """
         try:
             self._ask(self._leave(end, within_s))
-        except (ClosedError, LightgridError) as error:
+        except (LightgridError, TimeoutError) as error:
             logger.debug("%s: left without a goodbye: %s", self._joining.work, error)
         self._thread.join(1.0)
 
@@ -213,6 +218,9 @@ class WorkLoop:
         The lock is a bare one that this call alone knows: the exception of an
         interrupt may leave it in any state.
         """
+        if self._is_own_thread():  # it would wait for itself
+            coroutine.close()
+            raise ComponentError(f"{self._name}: not possible inside of apply_flow_delta")
         answers: list[AnswerT | BaseException] = []
         done = _thread.allocate_lock()
         done.acquire()
@@ -239,18 +247,22 @@ class WorkLoop:
             raise answer
         return answer
 
+    def _is_own_thread(self) -> bool:
+        """Tell whether this is the loop's thread, where only `apply_flow_delta` is the user's."""
+        return threading.current_thread() is self._thread
+
     def _notify(self) -> None:
         """Wake the collection at the first mark after one. Called by user code.
 
-        The loop's thread says that it is asleep, then looks for marks once more;
+        The loop's thread says that it wants news, then looks for marks once more;
         here the mark was set before. So one of the two sees the other.
         """
-        if self._is_asleep:
-            self._is_asleep = False
+        if self._wants_news:
+            self._wants_news = False
             # A byte that is no signal's number, where the loop listens for these: cheaper than
             # call_soon_threadsafe, which makes a handle and a context besides.
             try:  # noqa: SIM105 - suppress() costs as much as the send
-                self._wakeup.send(_CHANGED)
+                self._waker.send(_CHANGED)
             except BlockingIOError:
                 pass  # full: the thread will wake all the same
 
@@ -306,7 +318,7 @@ class WorkLoop:
         One that arrives just before the main thread blocks would wait with it.
         """
         numbers = self._signals.recv(64)
-        if numbers != _CHANGED and self._interrupter.is_stop_signal(numbers):
+        if self._interrupter.is_stop_signal(numbers):
             self._interrupter.stop()
         self._session.wake()
 
@@ -318,7 +330,7 @@ class WorkLoop:
 
     def _collect_if_due(self) -> float:
         """Collect if there is something to; return in how many seconds to look again."""
-        self._is_asleep = False
+        self._wants_news = False
         if self._holds or not self._outbox.has_room:
             return math.inf
         now_s = time.monotonic()
@@ -327,11 +339,11 @@ class WorkLoop:
             return pause_s
         collector = self._collector
         wait_s = collector.next_due_s() - now_s
-        self._is_asleep = True
+        self._wants_news = True
         if not (collector.has_marks or wait_s <= 0 or self._batch_ended):
             # An interrupt may have come between an assignment and its mark's news.
             return wait_s if self._current is None else min(wait_s, MAX_INTERVAL_S)
-        self._is_asleep = False
+        self._wants_news = False
         everything, self._batch_ended = self._batch_ended, False
         self._complain(collector.collect(everything=everything))
         self._collected_at_s = time.monotonic()
@@ -405,10 +417,10 @@ class WorkLoop:
         if self._current is not None:
             self._interrupter.interrupt(lambda: error)
 
-    async def _hold(self, token: object) -> None:
+    async def _hold(self, token: tuple[int, object]) -> None:
         self._holds.add(token)
 
-    def _let_go(self, token: object) -> None:
+    def _let_go(self, token: tuple[int, object]) -> None:
         self._holds.discard(token)
         if not self._holds:
             if self._held_back:
@@ -435,6 +447,10 @@ class WorkLoop:
     def _end(self, update: CallUpdate) -> CallUpdate:
         # From here on a cancel comes too late, and what was to be raised is not any more.
         self._interrupter.end_call()
+        # An interrupt may have come before a batch of the call's own thread was let go.
+        main_thread = threading.main_thread().ident
+        for token in [token for token in self._holds if token[0] == main_thread]:
+            self._let_go(token)
         ends: list[CallUpdate] = []
 
         def end_after(errors: list[UnsupportedValueError]) -> list[CallUpdate]:
@@ -457,7 +473,7 @@ class WorkLoop:
 
     async def _flush(self, timeout_s: float) -> None:
         if self._holds:
-            raise ComponentError(f"{self._joining.work}.flush() inside of batch()")
+            raise ComponentError(f"{self._name}.flush() inside of batch()")
         deadline_s = time.monotonic() + timeout_s
         errors = self._collect(everything=True)
         if errors:
@@ -472,9 +488,7 @@ class WorkLoop:
         while not condition():
             left_s = deadline_s - time.monotonic()
             if left_s <= 0 or self.refusal is not None:
-                raise FlowUnavailableError(
-                    f"{self._joining.work}: the flow does not have all changes yet"
-                )
+                raise FlowUnavailableError(f"{self._name}: the flow does not have all changes yet")
             # Not all that counts is told as progress: look now and then.
             try:
                 await asyncio.wait_for(self._progress.wait(), min(left_s, 0.05))

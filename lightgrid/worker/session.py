@@ -61,8 +61,10 @@ class _Wake:
             loop = asyncio.get_running_loop()
             self._sleep = loop.create_future()
             timer = loop.call_later(timeout_s, self.set)
-            await self._sleep
-            timer.cancel()
+            try:
+                await self._sleep
+            finally:
+                timer.cancel()
         self._is_set = False
 
 

@@ -21,6 +21,8 @@ import traceback
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
+from lightgrid.component.component import Component
+from lightgrid.component.work import Work
 from lightgrid.errors import AppLoadError, LightgridError, Reason, RefusedError, short_name
 from lightgrid.process.app_file import load_in_work, user_trace
 from lightgrid.process.work_spec import (
@@ -30,6 +32,10 @@ from lightgrid.process.work_spec import (
     WorkSpec,
     read_spec,
 )
+from lightgrid.protocol.messages import CallState, CallUpdate, Run
+from lightgrid.worker.calls import execute_call, failed
+from lightgrid.worker.interrupt import Interrupter
+from lightgrid.worker.loop import Joining, WorkLoop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +43,6 @@ if TYPE_CHECKING:
 
     from lightgrid.component.work import Work
     from lightgrid.protocol.messages import CallUpdate, Run
-    from lightgrid.worker.loop import Joining
-
 #: How long what user code has left behind (threads, atexit functions) may hold up the end.
 _LAST_S: Final = 1.0
 #: How long a failed `on_start` waits for a call that it can be told as the failure of.
@@ -60,9 +64,6 @@ class WorkProcess:
     """
 
     def __init__(self, work: Work, joining: Joining, stop_grace_s: float) -> None:
-        from lightgrid.worker.interrupt import Interrupter
-        from lightgrid.worker.loop import WorkLoop
-
         self._work = work
         self._stop_grace_s = stop_grace_s
         self._inbox: SimpleQueue[Run | None] = SimpleQueue()
@@ -115,8 +116,6 @@ class WorkProcess:
 
     def _start(self) -> BaseException | None:
         """Execute `on_start`; return why it failed, if it did."""
-        from lightgrid.worker.calls import failed
-
         try:
             self._interrupter.call(self._work.on_start)
         except BaseException as error:
@@ -135,8 +134,6 @@ class WorkProcess:
         return None
 
     def _execute_calls(self) -> None:
-        from lightgrid.worker.calls import execute_call
-
         while not self._interrupter.is_stopping:
             run = self._inbox.get()
             if run is None or self._interrupter.is_stopping:
@@ -167,8 +164,6 @@ class WorkProcess:
 
     def _leave_from_inside(self) -> None:
         """Leave on top of user code that catches everything: it would never unwind."""
-        from lightgrid.protocol.messages import CallState, CallUpdate
-
         if os.getpid() != self._pid:
             _end_now(1)
         self._interrupter.close()
@@ -221,8 +216,6 @@ def main() -> int:
     except BaseException as error:
         print(user_trace(error), end="", file=sys.stderr)
         return 1
-    from lightgrid.worker.loop import Joining
-
     joining = Joining(address, spec.work, token, spec.seen_revision, spec.root_certificates)
     return WorkProcess(work, joining, spec.stop_grace_s).run(signal.SIGTERM)
 
@@ -255,8 +248,6 @@ def run_foreground(
         AppLoadError: There is no such file, or no such work in it.
         BaseException: Whatever the file's code raises. Show it with `user_trace`.
     """
-    from lightgrid.worker.loop import Joining
-
     sys.argv[:] = [app_file, *argv]
     sys.path.insert(0, os.path.dirname(os.path.realpath(app_file)))
     work = _find_work(load_in_work(os.path.abspath(app_file)), app_file, name)
@@ -295,9 +286,6 @@ def _load(spec: WorkSpec) -> Work:
 
 
 def _find_work(module: ModuleType, app_file: str, name: str) -> Work:
-    from lightgrid.component.component import Component
-    from lightgrid.component.work import Work
-
     apps = {id(value): value for value in vars(module).values() if _is_app(value)}
     roots = [app.root for app in apps.values() if isinstance(app.root, Component)]
     if len(roots) != 1:

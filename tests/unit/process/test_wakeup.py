@@ -14,6 +14,13 @@ def test_what_was_set_often_lets_one_wait_pass():
     assert not wakeup.wait(0.0)
 
 
+def test_a_wait_until_a_time_that_has_passed_does_not_wait():
+    wakeup = Wakeup()
+    assert not wakeup.wait(-1.0)
+    wakeup.set()
+    assert wakeup.wait(-1.0)
+
+
 def test_a_wait_without_a_limit_ends_when_another_thread_sets_it():
     wakeup = Wakeup()
     waiter = threading.Thread(target=wakeup.wait)

@@ -6,7 +6,9 @@ import pytest
 
 import lightgrid as L
 from lightgrid.component.flow import FlowExit
+from lightgrid.runtime import app_loop
 from lightgrid.runtime.observer import Observer
+from lightgrid.state.delta import Set
 
 
 class Seeing(Observer):
@@ -59,6 +61,21 @@ def test_a_flow_that_changes_its_state_runs_again():
     assert outcome.message == "counted"
     assert observer.ran == 5
     assert app.root.count == 5
+
+
+def test_what_comes_in_is_merged_although_each_run_changes_the_flow(monkeypatch):
+    monkeypatch.setattr(app_loop, "_MAX_GAP_S", 0.0)  # as if committing took longer than a run
+
+    def step(root):
+        if root.count == 3:
+            hub = root._lightgrid_node.backend._hub
+            hub.request_update([Set(("vars", "items"), ["wished"])], "outside:test", None, "")
+        if root.items:
+            root.stop("it came")
+        root.count += 1
+
+    _, outcome, _ = execute(Root(step))
+    assert outcome.message == "it came"
 
 
 def test_what_a_run_changed_is_committed_as_one_step():

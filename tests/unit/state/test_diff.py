@@ -260,3 +260,13 @@ def test_a_glance_does_not_believe_a_list_that_says_that_it_equals_anything():
         __hash__ = None
 
     assert glance([1, 2], Agreeable([1, 3])) == [Set(("x", "1"), 3)]
+
+
+@pytest.mark.parametrize("width", [63, 64])
+@pytest.mark.parametrize("column", [0, 1])
+def test_a_column_of_a_matrix_kept_row_by_row_is_told_item_by_item(width, column):
+    old = [float(index) for index in range(64 * width)]
+    new = list(old)
+    for row in range(64):
+        new[row * width + column] += 0.5
+    assert len(diff(old, new, ("x",))) == 64

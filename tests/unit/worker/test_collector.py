@@ -222,6 +222,13 @@ def test_a_variable_that_becomes_a_container_and_a_scalar_again_is_followed(
             assert (op.path[0], op.insert) == ("a", [9])
 
 
+def test_a_scalar_that_cannot_be_state_where_a_container_was_is_not_looked_into(work, collector):
+    work.items = 5
+    work.items = 2**70
+    assert len(collector.collect()) == 1
+    assert collector.next_due_s() == float("inf")
+
+
 def test_what_the_flow_made_a_container_is_looked_into(work, collector, clock):
     collector.receive(Update(6, [Set(("a",), [1])]))
     collector.collect()
