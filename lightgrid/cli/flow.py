@@ -59,7 +59,7 @@ def _read_environment(
     default="warning",
     help="What lightgrid itself says: error only failures, without the table; warning, the "
     "default, each stage of a work once; info every status; debug every delta. What the app "
-    "prints is always shown.",
+    "prints, and what it says by stop() or fail(), is always shown.",
 )
 @click.argument("file", type=click.Path())
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)

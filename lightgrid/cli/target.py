@@ -85,7 +85,7 @@ def choose_target(
         token_file: Holds a token.
         tls_ca: PEM file.
         token: A token that was given outright.
-        app_file: Of several apps, the one that runs this file is meant.
+        app_file: Unless `connect` says which, the app that runs this file is meant.
 
     Raises:
         Failure: None is running, or it is not clear which is meant.
@@ -94,9 +94,13 @@ def choose_target(
     root_certificates = None if tls_ca is None else _read(tls_ca)
     apps = running_apps()
     found = apps if connect is None else [app for app in apps if _is_meant(app, connect)]
-    if len(found) > 1 and app_file is not None:
+    if connect is None and app_file is not None and apps:
         wanted = os.path.abspath(app_file)
-        found = [app for app in found if app.app_file == wanted] or found
+        found = [app for app in apps if app.app_file == wanted]
+        if not found:
+            raise Failure(
+                f"no running app runs {app_file}; choose one by --connect PID:\n{_list(apps)}"
+            )
     if len(found) == 1:
         app = found[0]
         return Target(app.address, given or app.token, root_certificates, app)

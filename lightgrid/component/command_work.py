@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lightgrid.component.work import Work
+from lightgrid.errors import ComponentError
 from lightgrid.state.values import Value
 
 
@@ -37,11 +39,12 @@ class CommandWork(Work):
         options: Mapping[str, Any] | None = None,
         **variables: Value,
     ) -> None:
+        if isinstance(command, str):
+            raise TypeError(f"the command is a list of its words: {command.split()!r}")
         super().__init__(**{"parallel": True, "start_with_flow": False, **(options or {})})
         self._command = tuple(map(str, command))
         self._environment = dict(environment or {})
-        for name, value in variables.items():
-            setattr(self, name, value)
+        _declare(self, variables)
 
     def run(self, *args: object, **kwargs: object) -> None:
         """Start the program, with these arguments; named ones as `--name value`."""
@@ -64,9 +67,19 @@ class ExternalWork(Work):
 
     def __init__(self, *, options: Mapping[str, Any] | None = None, **variables: Value) -> None:
         super().__init__(**{"parallel": True, "launch": False, **(options or {})})
-        for name, value in variables.items():
-            setattr(self, name, value)
+        _declare(self, variables)
 
     def run(self, *args: object, **kwargs: object) -> None:
         """Tell the process to make a call, as soon as it is there."""
         raise NotImplementedError("an ExternalWork is executed by the process that dials in")
+
+
+def _declare(work: Work, variables: Mapping[str, Value]) -> None:
+    options = inspect.signature(Work.__init__).parameters
+    for name, value in variables.items():
+        if name in options:
+            raise ComponentError(
+                f"{name} is an option, and variables cannot have its name: "
+                f"write options={{{name!r}: {value!r}}}"
+            )
+        setattr(work, name, value)

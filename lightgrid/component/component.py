@@ -254,7 +254,11 @@ class Component(metaclass=ComponentType):
         if name not in self._lightgrid_node.names and (
             name.startswith("_") or _is_data_descriptor(type(self), name)
         ):
-            object.__setattr__(self, name, value)
+            try:
+                object.__setattr__(self, name, value)
+            except AttributeError:  # a property that cannot be set, often one of ours
+                self._lightgrid_check_new(name)
+                raise
         else:
             self._lightgrid_assign_public(name, value)
 

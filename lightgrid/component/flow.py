@@ -48,10 +48,12 @@ class Flow(Component):
 
     def stop(self, end_msg: str = "") -> None:
         """End the app with exit code 0, after its works have ended."""
+        _check_message("stop", end_msg)
         raise FlowExit(end_msg, failed=False)
 
     def fail(self, end_msg: str = "") -> None:
         """End the app with exit code 1, after its works have ended."""
+        _check_message("fail", end_msg)
         raise FlowExit(end_msg, failed=True)
 
     def stop_works(self, works: Iterable[Work]) -> None:
@@ -164,3 +166,10 @@ class Flow(Component):
     def _lightgrid_load_own_state(self, state: Mapping[str, Any]) -> None:
         for key, value in state.get("calls", {}).get("scheduling", {}).items():
             self._schedules[key] = Schedule.from_value(value)
+
+
+def _check_message(method: str, message: object) -> None:
+    if not isinstance(message, str):
+        raise TypeError(
+            f"{method}({message!r}): the message is a str, not of type {type(message).__name__}"
+        )

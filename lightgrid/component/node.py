@@ -249,15 +249,23 @@ class Node:
         """
         value = self.read(error.path[0])
         told = self.explain_value(error, value)
-        run = getattr(type(self.component), "run", None)
+        # In the flow's process only flows execute anything, whatever they put it into.
+        owner = self.component if self.held is None else self._flow_above()
+        run = getattr(type(owner), "run", None)
         file, line = place_of(run)
         is_users = bool(file) and not run.__module__.startswith("lightgrid.")
         if not (is_users and is_container(value)):
             return told
         # No line of the user's is at work when this is found: the function is all there is.
-        where = f"{type(self.component).__name__}.run is in {file}, line {line}"
+        where = f"{type(owner).__name__}.run is in {file}, line {line}"
         what = f"{told.what.rstrip('.')}. It was put there in place; {where}"
         return UnsupportedValueError(told.path, what, told.component)
+
+    def _flow_above(self) -> Component:
+        node = self
+        while node.group != "flows" and node.parent is not None:
+            node = node.parent._lightgrid_node
+        return node.component
 
     def explain_value(self, error: UnsupportedValueError, value: object) -> UnsupportedValueError:
         """Return the same about a value that is not assigned yet."""

@@ -90,6 +90,7 @@ class WorkLink:
         variables: Its declared variables and their first values.
         settings: Limits and lease; read at every use, so it may be stretched.
         receives_updates: It is told what the flow writes while it runs.
+        is_program: Its calls start a program and end by its exit code, not when it leaves.
 
     Not safe to share between threads.
     """
@@ -101,6 +102,7 @@ class WorkLink:
         settings: Settings,
         *,
         receives_updates: bool = False,
+        is_program: bool = False,
     ) -> None:
         self.name = name
         self.replica = Replica(
@@ -110,6 +112,7 @@ class WorkLink:
         self.session: Session | None = None
         self._settings = settings
         self._receives_updates = receives_updates
+        self._is_program = is_program
         self._intake = Intake(settings.max_batch_bytes)
         self._epoch = 0
         self._fenced: set[str] = set()
@@ -169,7 +172,7 @@ class WorkLink:
         )
 
     def release(self, final_seq: int) -> None:
-        """Let the holder leave; every call without an end ends with it.
+        """Let the holder leave; every call without an end ends with it, but a program's.
 
         Raises:
             RefusedError: BATCHES_PENDING when its last batch is not here yet.
@@ -182,7 +185,9 @@ class WorkLink:
             )
         if self.session is not None:
             self._fenced.add(self.session.instance_id)
-        self.process_gone(None)
+        self._end_streams()
+        if not self._is_program:
+            self.calls.end_open(CallState.CANCELLED, None)
 
     def process_starts(self) -> None:
         """Note that a process is started with the variables as the flow sees them now.
@@ -198,12 +203,8 @@ class WorkLink:
             error: Why, when it did not leave in order: its open calls failed.
             state: How its open calls ended, when it did.
         """
-        self._gone = True
-        if self.session is not None:
-            self.session.end_streams()
+        self._end_streams()
         self.calls.end_open(state if error is None else CallState.FAILED, error)
-        if self._stop is not None:
-            self._left = True
 
     def is_lost(self, now_s: float) -> bool:
         """Tell whether the holder was silent for longer than its lease."""
@@ -363,6 +364,13 @@ class WorkLink:
             told.stop = True
             commands.append(self._stop)
         return commands
+
+    def _end_streams(self) -> None:
+        self._gone = True
+        if self.session is not None:
+            self.session.end_streams()
+        if self._stop is not None:
+            self._left = True
 
     def _begin_epoch(
         self, instance_id: str, session_id: str, features: Sequence[str], now_s: float

@@ -92,6 +92,11 @@ class AppLoop:
         return self._statuses
 
     @property
+    def idle_s(self) -> float:
+        """For how many seconds the flow has not run."""
+        return time.perf_counter() - self._last_run_end_s
+
+    @property
     def timers(self) -> Timers:
         """What is due at a time."""
         return self._timers
@@ -393,6 +398,7 @@ class AppLoop:
                     node.vars_place,
                     node.variables(),
                     receives_updates=one.receive_updates,
+                    is_program=one._lightgrid_program((), {}) is not None,
                 )
                 self._statuses.process_moved(one, WorkStage.NOT_STARTED)
                 self._observer.work_added(node.name)

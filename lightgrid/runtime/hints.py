@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
+from typing import Final
 
 from lightgrid.component.flow import Flow
 from lightgrid.process.app_file import is_own_file
@@ -15,22 +16,24 @@ from lightgrid.runtime.observer import Observer
 
 #: How long nothing happens, or nothing but one run, before a hint; in seconds.
 _HINT_AFTER_S: float = 10.0
+#: How often, within that time, to see whether it still is the same run.
+_LOOKS: Final = 5
 
 
 def hint_at_standstill(root: Flow, loop: AppLoop, observer: Observer) -> None:
     """Say once that an app stands still, to whoever forgot that a flow ends by `stop`."""
-    last_run_count = -1
 
     def look() -> None:
-        nonlocal last_run_count
-        if loop.run_count == last_run_count and has_nothing_to_wait_for(root):
+        left_s = _HINT_AFTER_S - loop.idle_s
+        if left_s > 0:
+            loop.timers.after(left_s, look)
+        elif has_nothing_to_wait_for(root):
             observer.said(
                 "no work runs, and the flow has had nothing to do for "
                 f"{_HINT_AFTER_S:.0f} s. If the app is done, call self.stop() in its run"
             )
-            return
-        last_run_count = loop.run_count
-        loop.timers.after(_HINT_AFTER_S, look)
+        else:
+            loop.timers.after(_HINT_AFTER_S, look)
 
     loop.timers.after(_HINT_AFTER_S, look)
 
@@ -51,10 +54,11 @@ def hinting_at_long_runs(loop: AppLoop, observer: Observer) -> Iterator[None]:
     ending = threading.Event()
 
     def watch() -> None:
-        last_run_count = -1
-        while not ending.wait(_HINT_AFTER_S):
+        last_run_count, looks = -1, 0
+        while not ending.wait(_HINT_AFTER_S / _LOOKS):
             place = _place_in_run(sys._current_frames().get(flow_thread))
-            if place and loop.run_count == last_run_count:
+            looks = looks + 1 if place and loop.run_count == last_run_count else 0
+            if looks == _LOOKS:
                 observer.said(
                     f"the flow's run has not returned for {_HINT_AFTER_S:.0f} s; it is at {place}. "
                     "Nothing of the works arrives while it runs: return from it, it is called "

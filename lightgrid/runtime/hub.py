@@ -157,11 +157,23 @@ class Hub:
     # --- the flow's thread: works ----------------------------------------------------------------
 
     def add_work(
-        self, name: str, place: Path, variables: dict[str, Value], *, receives_updates: bool
+        self,
+        name: str,
+        place: Path,
+        variables: dict[str, Value],
+        *,
+        receives_updates: bool,
+        is_program: bool = False,
     ) -> None:
         """Begin to serve a work whose node is in the tree."""
         with self._lock:
-            link = WorkLink(name, variables, self.settings, receives_updates=receives_updates)
+            link = WorkLink(
+                name,
+                variables,
+                self.settings,
+                receives_updates=receives_updates,
+                is_program=is_program,
+            )
             self._generations[name] = self._generations.get(name, 0) + 1
             self._ports[name] = Port(link, place, self._generations[name])
             self._stretch()

@@ -105,8 +105,7 @@ class PlainObserver(Observer):
 
     def said(self, message: str, *, is_problem: bool = False) -> None:
         """Tell what the app has to say."""
-        if is_problem or not self._tells_failures_only:
-            self._tell(escape_text(message))
+        self._tell(escape_text(message))
 
     def ended(self) -> None:
         """Leave stdout as it was."""

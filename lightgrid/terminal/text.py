@@ -41,7 +41,7 @@ def escape_text(text: str) -> str:
 def status_news(work: str, status: WorkStatus) -> str:
     """Return what there is to say about a work's new status; nothing for some."""
     if status.reason is StatusReason.RESTARTING and status.message:
-        error = escape_line(status.message.rstrip().rpartition("\n")[2])
+        error = escape_line(_cause(status))
         return f"{short_name(work)} has failed and is started again: {error}"
     verb = _NEWS.get(status.stage)
     if verb is None:
@@ -52,10 +52,16 @@ def status_news(work: str, status: WorkStatus) -> str:
 
 
 def _cause(status: WorkStatus) -> str:
-    lines = status.message.strip().split("\n")
-    if status.reason is StatusReason.PROCESS_DIED:  # the last line is any that it printed
-        return lines[0].removesuffix(" Its last output:")
-    return lines[-1].strip()  # of a traceback, the error
+    """Return the one line of a status' message that says what has happened."""
+    lines = status.message.strip("\n").split("\n")
+    frames = [number for number, line in enumerate(lines) if line.startswith('  File "')]
+    if frames:
+        # What stands behind the last line of code: the error, whose text may go on.
+        behind = (line for line in lines[frames[-1] + 1 :] if not line.startswith("    "))
+        return next(behind, lines[-1]).strip()
+    if lines[0].startswith("the process of") and status.reason is not StatusReason.NEVER_REGISTERED:
+        return lines[0].removesuffix(" Its last output:")  # what follows is anything it printed
+    return lines[-1].strip()
 
 
 def is_farewell(last: WorkStage, status: WorkStatus) -> bool:

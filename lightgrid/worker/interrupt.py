@@ -6,7 +6,9 @@ between two bytecodes at its edges the exception would hit our own code. So the
 handler looks at the frames that it interrupts and raises only below
 `Interrupter.call`: by construction the exception comes out of the call of the
 user's function, and nowhere else. Interrupts that come too early or too late
-are not lost: a thread repeats them for as long as there is a reason.
+are not lost: a thread repeats them for as long as there is a reason, but not
+while user code handles the last one: what stands in `finally` or `__exit__` is
+to come to its end.
 
 Nothing here takes a lock that the interrupted code may hold.
 """
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 import _thread
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -48,6 +51,7 @@ class Interrupter:
             signal's handler, where it must not wait for anything.
         on_stuck: Called on top of user code that catches every `WorkStopped`; it is to
             end the process.
+        has_time: Tells whether user code that handles an error of ours may go on with it.
 
     Attributes:
         is_stopping: Someone asked to stop.
@@ -55,12 +59,17 @@ class Interrupter:
     """
 
     def __init__(
-        self, on_stop: Callable[[], None], on_stuck: Callable[[], None] | None = None
+        self,
+        on_stop: Callable[[], None],
+        on_stuck: Callable[[], None] | None = None,
+        has_time: Callable[[], bool] = lambda: True,
     ) -> None:
         self.is_stopping = False
         self.has_raised = False
         self._on_stop = on_stop
         self._on_stuck = on_stuck
+        self._has_time = has_time
+        self._raised: BaseException | None = None
         self._raise_count = 0
         self._main_thread = threading.main_thread().ident or 0
         self._make_error: Callable[[], BaseException] | None = None
@@ -144,12 +153,32 @@ class Interrupter:
             self.stop()
         if _is_below_call(frame):
             error = self._pending_error()
-            if error is not None:
-                self.has_raised = True
-                self._raise_count += self.is_stopping
-                if self._raise_count > _PATIENCE and self._on_stuck is not None:
-                    self._on_stuck()
-                raise error
+            if error is None:
+                return
+            if self._is_handled(type(error)):
+                if self._has_time():
+                    return
+                # It is told once more; then it is stuck, there is no time for further patience.
+                self._raise_count = max(self._raise_count, _PATIENCE - 1)
+            self.has_raised = True
+            self._raised = error
+            self._raise_count += self.is_stopping
+            if self._raise_count > _PATIENCE and self._on_stuck is not None:
+                self._on_stuck()
+            raise error
+
+    def _is_handled(self, kind: type[BaseException]) -> bool:
+        """Tell whether user code is in an `except`, `finally` or `__exit__` for what was raised.
+
+        Args:
+            kind: What is to be raised: a stop is told also to who handles something else.
+        """
+        if type(self._raised) is not kind:
+            return False
+        error = sys.exc_info()[1]
+        while error is not None and error is not self._raised:
+            error = error.__context__
+        return error is not None
 
     def _poke(self) -> None:
         # Not a threading.Thread: starting one takes a lock, which the code that this

@@ -1,6 +1,5 @@
 """What people read who wrote something wrong: what happened, where, and what to do."""
 
-import logging
 import re
 import textwrap
 import threading
@@ -225,15 +224,12 @@ def test_a_run_that_does_not_return_is_told_where_it_is(monkeypatch):
     hinted = threading.Event()
     told = []
 
-    class Handler(logging.Handler):
-        def emit(self, record):
-            told.append(record.getMessage())
+    class Hearing(Observer):
+        def said(self, message, *, is_problem=False):
+            told.append(message)
             hinted.set()
 
-    handler = Handler()
-    monkeypatch.setattr(hints.logger, "handlers", [handler])
-    monkeypatch.setattr(hints.logger, "propagate", False)
-    assert L.App(Looping(hinted)).execute(L.RunOptions(), Observer()).exit_code == 0
+    assert L.App(Looping(hinted)).execute(L.RunOptions(), Hearing()).exit_code == 0
     (text,) = told
     line = Looping.run.__code__.co_firstlineno + 1
     assert f"it is at {__file__}, line {line}. Nothing of the works arrives" in text
@@ -254,3 +250,38 @@ def test_a_class_that_only_the_flow_defines_is_told_where_to_go(lightgrid):
 def test_a_restart_that_is_not_known_names_those_that_are():
     with pytest.raises(ValueError, match="restart='sometimes': it is never, on_failure or always"):
         L.CommandWork(["true"], options={"restart": "sometimes"})
+
+
+class Holding(L.Work):
+    def __init__(self):
+        super().__init__(parallel=True)
+        self.items = []
+
+    def run(self):
+        pass
+
+
+class Putting(L.Flow):
+    def __init__(self):
+        super().__init__()
+        self.w = Holding()
+
+    def run(self):
+        self.w.items.append({1})
+
+
+def test_what_a_flow_puts_into_a_work_in_place_is_told_as_the_flows(lightgrid):
+    outcome = L.App(Putting()).execute(L.RunOptions(), Observer())
+    assert outcome.exit_code == 1
+    line = Putting.run.__code__.co_firstlineno
+    assert f"Putting.run is in {__file__}, line {line}" in outcome.message
+
+
+@pytest.mark.parametrize("method", ["stop", "fail"])
+def test_a_message_that_is_no_text_is_refused_at_the_users_line(lightgrid, method):
+    lines, _ = write(lightgrid, flow=f"self.{method}(3)")
+    done = lightgrid.run("flow", "app.py")
+    assert done.returncode == 1
+    assert f"line {line_of(lines, f'self.{method}(3)')}, in run" in done.stderr
+    assert f"TypeError: {method}(3): the message is a str, not of type int" in done.stderr
+    assert "lightgrid/" not in done.stderr

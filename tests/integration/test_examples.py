@@ -127,3 +127,11 @@ def test_an_app_takes_requests_from_outside_while_it_makes_and_stops_works(envir
             os.killpg(app.pid, signal.SIGKILL)
             app.wait()
         app.stdout.close()
+
+
+def test_a_program_that_knows_no_lightgrid_counts(environment):
+    code, lines = run_example("any_language.py", environment)
+    counts = [int(line.rpartition(" ")[2]) for line in lines]
+    assert code == 0, lines
+    assert counts == sorted(counts)
+    assert counts[-1] == 5

@@ -10,7 +10,7 @@ from lightgrid.terminal import make_observer
 from lightgrid.terminal.live import LiveObserver
 from lightgrid.terminal.plain import PlainObserver
 from lightgrid.terminal.screen import Screen
-from lightgrid.terminal.text import escape_line
+from lightgrid.terminal.text import escape_line, status_news
 
 
 class Tty(io.StringIO):
@@ -208,3 +208,20 @@ def test_a_works_line_does_not_tear_one_of_the_flows(monkeypatch, tmp_path):
         file.write(" end\n")
         observer.ended()
         assert (tmp_path / "out").read_text() == "[w] between\nbegin end\n"
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ('Traceback (most recent call last):\n  File "a.py", line 3, in run\n    f()\n    ^^^\n'
+         "ValueError: several\nlines\n    of text\n", "ValueError: several"),
+        ("the process of w (pid 5) was killed by SIGKILL. Its last output:\n    begins with 0",
+         "the process of w (pid 5) was killed by SIGKILL."),
+        ("w has timed out: it ran for 3 s", "w has timed out: it ran for 3 s"),
+    ],
+)  # fmt: skip
+def test_what_has_happened_is_one_line_of_what_is_known(message, told):
+    failed = WorkStatus(WorkStage.FAILED, StatusReason.USER_EXCEPTION, message)
+    assert status_news("root.w", failed) == f"w has failed (user_exception): {told}"
+    again = WorkStatus(WorkStage.PENDING, StatusReason.RESTARTING, message)
+    assert status_news("root.w", again) == f"w has failed and is started again: {told}"

@@ -28,6 +28,17 @@ def test_a_command_gets_more_environment_and_a_works_options():
     assert not work.raise_exception
 
 
+def test_a_command_that_is_one_text_is_refused_with_its_words():
+    with pytest.raises(TypeError, match=r"a list of its words: \['echo', 'hi'\]"):
+        L.CommandWork("echo hi")
+
+
+@pytest.mark.parametrize("make", [L.ExternalWork, lambda **more: L.CommandWork(["x"], **more)])
+def test_an_option_among_the_variables_is_refused_with_where_it_goes(make):
+    with pytest.raises(ComponentError, match=r"write options=\{'raise_exception': False\}"):
+        make(raise_exception=False)
+
+
 def test_a_variable_that_cannot_be_state_is_refused_when_the_work_is_made():
     with pytest.raises(UnsupportedValueError, match="bad"):
         L.CommandWork(["x"], bad={1, 2})

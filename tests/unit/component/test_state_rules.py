@@ -162,7 +162,9 @@ def test_a_property_without_a_setter_says_so():
         WithProperty().total = 2
 
 
-@pytest.mark.parametrize("name", ["run", "stop", "flush", "on_exit"])
+@pytest.mark.parametrize(
+    "name", ["run", "stop", "flush", "on_exit", "name", "status", "state", "url", "host"]
+)
 def test_a_work_may_not_use_a_name_of_the_framework_for_state(name):
     class Bad(Counter):
         def __init__(self):

@@ -128,6 +128,18 @@ def test_release_waits_for_the_last_batch_and_fences_who_left():
     assert reason_of(link.register, "one", "s", (), 1.0) is Reason.EPOCH_FENCED
 
 
+def test_a_program_that_leaves_ends_its_call_by_its_exit_code():
+    link = WorkLink("root.w", {"x": []}, Settings(), is_program=True)
+    stream = join(link)
+    link.call(Run("c"))
+    link.offer(stream, SNAPSHOT, 0.0)
+    link.release(1)
+    assert not link.is_held
+    assert link.merge({"x": []}).calls == []
+    link.process_gone(None, CallState.SUCCEEDED)
+    assert [u.state for u in link.merge({"x": []}).calls] == [CallState.SUCCEEDED]
+
+
 def test_a_process_that_is_gone_fails_its_open_calls():
     link = new_link()
     join(link)

@@ -85,6 +85,49 @@ def test_stop_is_raised_again_until_user_code_gives_in(interrupter):
     assert interrupter.has_raised
 
 
+def tidy_up(told):
+    try:
+        time.sleep(1000)
+    finally:
+        try:
+            raise OSError("not there")
+        except OSError:
+            signal.raise_signal(signal.SIGURG)  # what comes again and again
+            told.append("inner")
+        signal.raise_signal(signal.SIGURG)
+        told.append("outer")
+
+
+def test_what_stands_in_finally_is_not_interrupted_again(interrupter):
+    told = []
+    later(interrupter.stop)
+    with pytest.raises(WorkStopped):
+        interrupter.call(tidy_up, told)
+    assert told == ["inner", "outer"]
+
+
+def test_what_stands_in_finally_is_interrupted_again_when_the_time_is_over(interrupter):
+    told = []
+    interrupter._has_time = lambda: False
+    later(interrupter.stop)
+    with pytest.raises(WorkStopped):
+        interrupter.call(tidy_up, told)
+    assert told == []
+
+
+def test_who_handles_a_cancelled_call_is_told_of_a_stop(interrupter):
+    def handle():
+        try:
+            time.sleep(1000)
+        except CallCancelled:
+            signal.raise_signal(signal.SIGTERM)
+            pytest.fail("it was not told")
+
+    later(interrupter.interrupt, CallCancelled)
+    with pytest.raises(WorkStopped):
+        interrupter.call(handle)
+
+
 def test_an_interrupt_ends_with_its_call(interrupter):
     later(interrupter.interrupt, CallCancelled)
     with pytest.raises(CallCancelled):

@@ -59,6 +59,7 @@ class Root(lightgrid.Flow):
         self._leaves = leaves
         self._path = path
         self._left = 0
+        self._step = 0
         self._end_cpu_s = 0.0
         self._begin_cpu_s = 0.0
 
@@ -69,7 +70,8 @@ class Root(lightgrid.Flow):
             if not self._begin_cpu_s:
                 self._begin_cpu_s = time.thread_time()
             self._left -= 1
-            setattr(self, f"v{random.randrange(self._leaves)}", self._left + 1)
+            self._step += 1  # a value that no variable has: a run that changes nothing is the last
+            setattr(self, f"v{random.randrange(self._leaves)}", self._step)
             if not self._left:
                 self._end_cpu_s = time.thread_time()
 
