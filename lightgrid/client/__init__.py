@@ -7,6 +7,6 @@ lines and tests. Both give and take plain values; what the server refuses comes 
 
 import os
 
-# Before anything imports grpc: with its default, a process that forks while a stream is open
-# (multiprocessing, data loaders) hangs for good in the first child.
+# Before anything imports grpc, user code included: with its default, a process that forks
+# while a stream is open (multiprocessing, data loaders) hangs for good in the first child.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")

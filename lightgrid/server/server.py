@@ -133,10 +133,8 @@ class Server:
         try:
             _try_to_listen(host.strip("[]"), int(port_text))
             if self._listen.certificate is not None and self._listen.key is not None:
-                _check_tls_files(self._listen.certificate, self._listen.key)
-                credentials = grpc.ssl_server_credentials(
-                    [(self._listen.key.read_bytes(), self._listen.certificate.read_bytes())]
-                )
+                pair = _read_tls_files(self._listen.certificate, self._listen.key)
+                credentials = grpc.ssl_server_credentials([pair])
                 port = server.add_secure_port(self._listen.address, credentials)
             else:
                 port = server.add_insecure_port(self._listen.address)
@@ -171,15 +169,16 @@ class Server:
         ]
 
 
-def _check_tls_files(certificate: Path, key: Path) -> None:
-    """Find out what is wrong with them, for the same reason as below.
+def _read_tls_files(certificate: Path, key: Path) -> tuple[bytes, bytes]:
+    """Return the key and the certificate; find out what is wrong, for the same reason as below.
 
     Raises:
         LightgridError: One cannot be read, or they are no pair.
     """
+    contents = {}
     for path in (certificate, key):
         try:
-            path.read_bytes()
+            contents[path] = path.read_bytes()
         except OSError as error:
             raise LightgridError(f"{path}: {error.strerror or error}") from None
     try:
@@ -190,6 +189,7 @@ def _check_tls_files(certificate: Path, key: Path) -> None:
             f"{certificate} and {key} are no certificate and its key, in PEM: "
             f"{error.reason or error}"
         ) from None
+    return contents[key], contents[certificate]
 
 
 def _try_to_listen(host: str, port: int) -> None:

@@ -86,11 +86,6 @@ def diff_variables(
 def _diff(old: Value, new: Value, path: Path, ops: list[Op], *, strict: bool) -> None:
     if old is new and not isinstance(new, dict | list | tuple):
         return
-    kind = type(new)
-    if kind in SCALAR_TYPES and kind is type(old):  # nearly all changes are these
-        if not same(old, new):
-            ops.append(Set(path, copy_value(new, path)))
-        return
     kind = kind_of(new)
     if kind is not kind_of(old):
         ops.append(Set(path, copy_for_op(new, path)))

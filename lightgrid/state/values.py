@@ -204,10 +204,10 @@ def _copy_items(
 
 #: Exact types that need no look at the value. An int can be too large and a
 #: str can hold a lone surrogate, which no UTF-8 can carry.
-_FREE_TYPES: Final = frozenset({type(None), bool, float, bytes})
+_FREE_BASES: Final = (bool, float, bytes)
+_FREE_TYPES: Final = frozenset({type(None), *_FREE_BASES})
 #: What a list holds that can be `Numbers`.
 _NUMBER_KINDS: Final = ({float}, {int})
-_FREE_BASES: Final = (bool, float, bytes)
 
 
 def _is_free(value: object) -> bool:

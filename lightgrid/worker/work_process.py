@@ -5,13 +5,9 @@ python -m lightgrid.worker.work_process --spec-fd N     (see work_spec)
 
 from __future__ import annotations
 
-import os
-
-# Before user code can import grpc: with its default, forking while a stream is open hangs.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-
 import _thread
 import logging
+import os
 import pickle
 import signal
 import sys

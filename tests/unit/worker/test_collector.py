@@ -19,6 +19,25 @@ class Sample(Work):
         pass
 
 
+class ChangedMeanwhile:
+    """A node whose component user code changes just after its marks were first taken."""
+
+    def __init__(self, node, change):
+        self._node = node
+        self._change = change
+        self.taken = []
+
+    def __getattr__(self, name):
+        return getattr(self._node, name)
+
+    def take_changed_names(self):
+        names = self._node.take_changed_names()
+        if not self.taken:
+            self._change()
+        self.taken.append(names)
+        return names
+
+
 class Clock:
     now_s = 0.0
 
@@ -90,27 +109,15 @@ def test_containers_are_compared_when_they_are_due(work, collector, clock):
 def test_a_name_marked_between_names_and_values_is_taken_along(work, collector):
     """User code assigns b, then a, after the mark of a was taken."""
     work.a = 1
-    node = work._lightgrid_node
 
-    take = node.take_changed_names
-    calls = []
+    def assign():
+        work.b = 7
+        work.a = 8
 
-    class Node:
-        def __getattr__(self, name):
-            return getattr(node, name)
-
-        def take_changed_names(self):
-            names = take()
-            if not calls:
-                work.b = 7
-                work.a = 8
-            calls.append(names)
-            return names
-
-    collector._node = Node()
+    collector._node = node = ChangedMeanwhile(work._lightgrid_node, assign)
     collector.collect()
     assert ops_of(collector) == [Set(("a",), 8), Set(("b",), 7)]
-    assert calls == [["a"], ["a", "b"]]
+    assert node.taken == [["a"], ["a", "b"]]
 
 
 def test_a_value_that_cannot_be_state_is_told_by_place_and_the_rest_is_sent(work, collector):
@@ -177,24 +184,12 @@ def test_what_was_stored_when_an_interrupt_came_before_its_mark_is_told_with_eve
 
 
 def test_what_is_assigned_while_everything_is_collected_is_told_as_one_state(work, collector):
-    node = work._lightgrid_node
-    take = node.take_changed_names
-    calls = []
+    def assign():
+        work.items.append(2)
+        work.b = 7
+        work.a = 8
 
-    class Node:
-        def __getattr__(self, name):
-            return getattr(node, name)
-
-        def take_changed_names(self):
-            names = take()
-            if not calls:
-                work.items.append(2)
-                work.b = 7
-                work.a = 8
-            calls.append(names)
-            return names
-
-    collector._node = Node()
+    collector._node = ChangedMeanwhile(work._lightgrid_node, assign)
     collector.collect(everything=True)
     assert ops_of(collector) == [Set(("a",), 8), Set(("b",), 7), Splice(("items",), 1, 0, [2])]
 
