@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ADDRESS_VARIABLE: Final = "LIGHTGRID_ADDRESS"
 WORK_VARIABLE: Final = "LIGHTGRID_WORK"
 TOKEN_VARIABLE: Final = "LIGHTGRID_TOKEN"
+#: Names one launch of a work. All that the work starts inherits it, and is found by it.
+LAUNCH_VARIABLE: Final = "LIGHTGRID_LAUNCH"
 
 #: Objects may hold one another.
 _MAX_SEARCH_DEPTH: Final = 8

@@ -41,11 +41,11 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """A launcher saw the process of a work end."""
+    """A launcher saw the process of a work end; `code` is as `Launcher.start` tells it."""
 
     work: str
     pid: int
-    code: int
+    code: int | None
 
 
 @dataclass(slots=True)

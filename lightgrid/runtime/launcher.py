@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from lightgrid.runtime import guard
+from lightgrid.process.work_spec import LAUNCH_VARIABLE
+from lightgrid.runtime.guard import kill_group, kill_marked
+from lightgrid.runtime.guard_client import GuardClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class LaunchSpec:
         stop_grace_s: How long it may take to end before it is killed.
         handed_over: Bytes that the process reads from a file descriptor whose
             number replaces "{fd}" in the command.
+        launch_id: Names this launch; what the process starts is found by it.
     """
 
     work: str
@@ -37,6 +40,17 @@ class LaunchSpec:
     log_file: Path
     stop_grace_s: float
     handed_over: bytes = field(default=b"", repr=False)
+    launch_id: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    @property
+    def mark(self) -> str:
+        """What stands in the environment of all that the process starts."""
+        return f"{LAUNCH_VARIABLE}={self.launch_id}"
+
+
+#: Called once, from any thread, with the pid and the exit code of a process that has ended.
+#: The code is negative for the signal that killed it, and None where it cannot be known.
+OnExit = Callable[[int, int | None], None]
 
 
 class Handle(Protocol):
@@ -56,13 +70,12 @@ class Handle(Protocol):
 class Launcher(Protocol):
     """Starts works somewhere. One for each kind of place that works can run in."""
 
-    def start(self, spec: LaunchSpec, on_exit: Callable[[int, int], None]) -> Handle:
+    def start(self, spec: LaunchSpec, on_exit: OnExit) -> Handle:
         """Start a process.
 
         Args:
             spec: What to start.
-            on_exit: Called once, from any thread, with its pid and exit code when
-                it has ended; the code is negative for the signal that killed it.
+            on_exit: See `OnExit`.
 
         Raises:
             OSError: It cannot be started.
@@ -81,15 +94,10 @@ class LocalLauncher:
     def __init__(self) -> None:
         self._handles: dict[int, _LocalHandle] = {}
         self._lock = threading.Lock()
-        self._guard = subprocess.Popen(
-            [sys.executable, "-I", "-S", guard.__file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self._guard = GuardClient()
+        _count_children()
 
-    def start(self, spec: LaunchSpec, on_exit: Callable[[int, int], None]) -> Handle:
+    def start(self, spec: LaunchSpec, on_exit: OnExit) -> Handle:
         """Start a process; see `Launcher.start`."""
         with tempfile.TemporaryFile() as handed_over, spec.log_file.open("ab") as log:
             handed_over.write(spec.handed_over)
@@ -97,15 +105,15 @@ class LocalLauncher:
             descriptor = handed_over.fileno()
             process = subprocess.Popen(
                 [part.replace("{fd}", str(descriptor)) for part in spec.command],
-                env={**os.environ, **spec.environment},
+                env={**os.environ, **spec.environment, LAUNCH_VARIABLE: spec.launch_id},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 pass_fds=(descriptor,),
                 start_new_session=True,
             )
-        self._tell_guard(f"+{process.pid} {spec.stop_grace_s}")
-        handle = _LocalHandle(process, spec.stop_grace_s)
+        self._guard.add(process.pid, spec.stop_grace_s, spec.mark)
+        handle = _LocalHandle(process, spec.stop_grace_s, spec.mark)
         with self._lock:
             self._handles[process.pid] = handle
         threading.Thread(
@@ -124,36 +132,24 @@ class LocalLauncher:
             handle.kill()
         for handle in left:
             handle.exited.wait(5.0)
-        if self._guard.stdin is not None:
-            with suppress(OSError):
-                self._guard.stdin.close()
-        self._guard.wait()
+        self._guard.close()
 
-    def _wait(self, handle: _LocalHandle, on_exit: Callable[[int, int], None]) -> None:
-        pid = handle.pid
-        # Until it is reaped its number, which is its group's, belongs to no one else.
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        _kill_group(pid)
-        code = handle.reap()
-        self._tell_guard(f"-{pid}")
+    def _wait(self, handle: _LocalHandle, on_exit: OnExit) -> None:
+        code = handle.wait()
+        self._guard.remove(handle.pid)
         with self._lock:
-            del self._handles[pid]
-        on_exit(pid, code)
-
-    def _tell_guard(self, line: str) -> None:
-        assert self._guard.stdin is not None
-        with self._lock, suppress(OSError, ValueError):
-            self._guard.stdin.write(f"{line}\n".encode())
-            self._guard.stdin.flush()
+            del self._handles[handle.pid]
+        on_exit(handle.pid, code)
 
 
 class _LocalHandle:
     """A process of this machine."""
 
-    def __init__(self, process: subprocess.Popen[bytes], stop_grace_s: float) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], stop_grace_s: float, mark: str) -> None:
         self.exited = threading.Event()
         self._process = process
         self._stop_grace_s = stop_grace_s
+        self._mark = mark
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 
@@ -169,22 +165,41 @@ class _LocalHandle:
             self._timer = threading.Timer(self._stop_grace_s, self.kill)
             self._timer.daemon = True
             self._timer.start()
-            os.kill(self.pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):  # gone, and its thread is about to say so
+                os.kill(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
         with self._lock:
             if not self.exited.is_set():
-                _kill_group(self.pid)
+                kill_group(self.pid)
 
-    def reap(self) -> int:
+    def wait(self) -> int | None:
+        """Wait for the process, kill what it has left behind, and return its exit code."""
+        try:
+            # Until it is reaped its number, which is its group's, belongs to no one else.
+            end = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        except ChildProcessError:
+            end = None  # reaped by something else: `os.wait()` of user code, a C library
         with self._lock:
-            code = self._process.wait()
+            code = None
+            if end is not None:
+                kill_group(self.pid)
+                code = end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
+                with suppress(ChildProcessError):
+                    os.waitpid(self.pid, 0)
+            kill_marked(self._mark)
+            self._process.returncode = -1 if code is None else code  # it has been waited for
             self.exited.set()
             if self._timer is not None:
                 self._timer.cancel()
-            return code
+        return code
 
 
-def _kill_group(pid: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
+def _count_children() -> None:
+    """Have the ends of children told, where whoever started this process had them ignored.
+
+    A shell's `trap '' CHLD` outlives exec, and then nobody learns an exit code.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)

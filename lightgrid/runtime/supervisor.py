@@ -387,7 +387,7 @@ class Supervisor:
             self._hub.stop(seat.name, self.grace_of(seat.work))
             seat.process.handle.stop()
 
-    def _died(self, seat: _Seat, process: _Process, code: int) -> None:
+    def _died(self, seat: _Seat, process: _Process, code: int | None) -> None:
         message = self._obituary(seat, process, code)
         reason = StatusReason.PROCESS_DIED
         if process.is_ours and not process.joined:
@@ -473,8 +473,13 @@ class Supervisor:
         if seat.work.raise_exception and not may_restart:
             raise WorkFailedError(seat.name, message)
 
-    def _obituary(self, seat: _Seat, process: _Process, code: int) -> str:
-        if code < 0:
+    def _obituary(self, seat: _Seat, process: _Process, code: int | None) -> str:
+        if code is None:
+            with_what = (
+                "has ended, and how is not known: something else in the flow's process waited for "
+                "its children (os.wait, or SIGCHLD ignored)"
+            )
+        elif code < 0:
             with_what = f"was killed by {signal.Signals(-code).name}"
         else:
             with_what = f"ended with exit code {code}"

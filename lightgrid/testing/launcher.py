@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
 from dataclasses import replace
 
 from lightgrid.component.work import Work
 from lightgrid.process.work_spec import ADDRESS_VARIABLE
-from lightgrid.runtime.launcher import Handle, LaunchSpec, LocalLauncher
+from lightgrid.runtime.launcher import Handle, LaunchSpec, LocalLauncher, OnExit
 from lightgrid.testing.relay import Relay
 
 
@@ -25,7 +24,7 @@ class WatchedLauncher(LocalLauncher):
         self._relay = relay
         self._started: dict[str, Handle] = {}
 
-    def start(self, spec: LaunchSpec, on_exit: Callable[[int, int], None]) -> Handle:
+    def start(self, spec: LaunchSpec, on_exit: OnExit) -> Handle:
         """See `Launcher.start`."""
         if self._relay is not None:
             address = self._relay.address_of(spec.work, spec.environment[ADDRESS_VARIABLE])

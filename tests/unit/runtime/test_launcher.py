@@ -120,3 +120,41 @@ def test_a_program_that_is_not_there_is_an_error(launcher, tmp_path):
     spec = LaunchSpec("root.w", ["/nowhere/at all"], {}, tmp_path / "log", 1.0)
     with pytest.raises(OSError, match="/nowhere/at all"):
         launcher.start(spec, lambda *_: None)
+
+
+def test_what_a_process_leaves_in_a_session_of_its_own_ends_with_it(start, tmp_path):
+    fifo = str(tmp_path / "held")
+    os.mkfifo(fifo)
+    # A daemon as they are made: two forks, a session of its own. It holds the FIFO open.
+    code = f"""
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        held = open({fifo!r}, "w")
+        time.sleep(600)
+    os._exit(0)
+held = open({fifo!r}, "w")
+"""
+    _, end, _ = start(code)
+    with open(fifo) as held:
+        end()
+        assert held.read() == ""
+
+
+def test_a_process_is_told_as_gone_while_the_ends_of_children_are_ignored(start):
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        handle, end, _ = start("pass")
+        assert end() == (handle.pid, None)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+def test_a_launcher_counts_its_children_where_the_shell_had_them_ignored():
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        LocalLauncher().close()
+        assert signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGCHLD, before)

@@ -1,0 +1,167 @@
+"""What is left of an app's processes, and what else may happen to them."""
+
+import os
+import signal
+import subprocess
+import textwrap
+
+import pytest
+from integration.command import LIMIT_S, Lightgrid, wait_until
+
+DAEMON = """
+import os, signal, sys, time
+import lightgrid as L
+
+class Work(L.Work):
+    def __init__(self):
+        super().__init__(parallel=True, stop_grace_s=0.2)
+        self.n = 0
+
+    def run(self):
+        if os.fork() == 0:
+            os.setsid()
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            if os.fork() == 0:
+                time.sleep(600)
+            os._exit(0)
+        self.n = 1
+        time.sleep(LASTS_S)
+
+class Root(L.Flow):
+    def __init__(self):
+        super().__init__()
+        self.w = Work()
+
+    def run(self):
+        self.w.run()
+        if self.w.n:
+            print("daemon", flush=True)
+        if self.w.has_succeeded:
+            self.stop()
+
+app = L.App(Root())
+"""
+
+REAPING = """
+import os, signal
+import lightgrid as L
+
+class Work(L.Work):
+    def run(self):
+        pass
+
+class Root(L.Flow):
+    def __init__(self):
+        super().__init__()
+        self.w = Work(parallel=True)
+
+    def run(self):
+        self.w.run()
+        if self.w.has_succeeded:
+            INTERFERE
+            self.stop("it came to its end")
+
+app = L.App(Root())
+"""
+
+
+@pytest.fixture
+def lightgrid(tmp_path):
+    lightgrid = Lightgrid(tmp_path)
+    yield lightgrid
+    lightgrid.close()
+
+
+def daemon_app(lightgrid, lasts_s):
+    return lightgrid.write("app.py", DAEMON.replace("LASTS_S", str(lasts_s)))
+
+
+def guards_of(lightgrid):
+    found = []
+    for pid in lightgrid.processes():
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                if b"guard.py" in file.read():
+                    found.append(pid)
+        except OSError:
+            continue
+    return found
+
+
+def test_a_daemon_that_a_work_has_started_ends_with_the_app(lightgrid):
+    app = lightgrid.start_app(daemon_app(lightgrid, 0))
+    assert app.wait_end() == 0, app.err
+    assert lightgrid.processes() == []
+
+
+def test_a_daemon_that_a_work_has_started_ends_when_the_flow_is_killed(lightgrid):
+    app = lightgrid.start_app(daemon_app(lightgrid, 600))
+    app.wait_out("daemon")
+    app.process.kill()
+    wait_until(lambda: not lightgrid.processes(), "the end of all processes")
+
+
+def test_no_process_is_left_when_the_guard_was_killed_and_then_the_flow(lightgrid):
+    app = lightgrid.start_app(daemon_app(lightgrid, 600))
+    app.wait_out("daemon")
+    (guard,) = guards_of(lightgrid)
+    os.kill(guard, signal.SIGKILL)
+    wait_until(lambda: guards_of(lightgrid) not in ([], [guard]), "another guard")
+    app.process.kill()
+    wait_until(lambda: not lightgrid.processes(), "the end of all processes")
+
+
+def test_an_app_ends_while_its_guard_is_stopped(lightgrid):
+    app = lightgrid.start_app(daemon_app(lightgrid, 600))
+    app.wait_out("daemon")
+    (guard,) = guards_of(lightgrid)
+    os.kill(guard, signal.SIGSTOP)
+    app.interrupt()
+    assert app.wait_end() == 130, app.err
+    assert lightgrid.processes() == []
+
+
+@pytest.mark.parametrize(
+    "interfere",
+    [
+        "self.w.stop(); os.wait()",
+        "signal.signal(signal.SIGCHLD, signal.SIG_IGN)",
+    ],
+    ids=["by os.wait", "by ignoring them"],
+)
+def test_an_app_ends_whose_flow_takes_the_ends_of_its_children_away(lightgrid, interfere):
+    lightgrid.write("app.py", REAPING.replace("INTERFERE", interfere))
+    ran = lightgrid.run("flow", "app.py")
+    assert ran.returncode == 0, ran.stderr
+    assert "it came to its end" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_an_app_runs_where_the_shell_ignores_the_ends_of_children(lightgrid):
+    lightgrid.write("app.py", REAPING.replace("INTERFERE", "pass"))
+    shell = textwrap.dedent("""
+        trap '' CHLD
+        exec "$@"
+    """)
+    ran = subprocess.run(
+        ["sh", "-c", shell, "sh", *lightgrid.arguments("flow", "app.py")],
+        cwd=lightgrid.folder,
+        env=lightgrid.environment,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "it came to its end" in ran.stderr
+
+
+def test_how_a_work_died_that_something_else_has_waited_for_is_said_to_be_unknown(lightgrid):
+    text = REAPING.replace("pass\n", "os.kill(os.getpid(), signal.SIGKILL)\n", 1)
+    text = text.replace(
+        "self.w.run()", "signal.signal(signal.SIGCHLD, signal.SIG_IGN); self.w.run()"
+    )
+    lightgrid.write("app.py", text)
+    ran = lightgrid.run("flow", "app.py")
+    assert ran.returncode == 1, ran.stderr
+    assert "how is not known" in ran.stderr
