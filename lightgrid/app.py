@@ -17,6 +17,7 @@ from lightgrid.errors import ComponentError, LightgridError
 from lightgrid.process.app_file import is_loaded_in_work
 from lightgrid.runtime.options import RunOptions
 from lightgrid.runtime.outcome import AppStage, Outcome
+from lightgrid.state.layout import APP_STATE
 
 if TYPE_CHECKING:
     from lightgrid.runtime.observer import Observer
@@ -94,12 +95,12 @@ class App:
     @property
     def state(self) -> dict[str, Value]:
         """The state tree; a copy."""
-        return {**self.root.state, "app_state": {"stage": str(self.stage)}}
+        return {**self.root.state, APP_STATE: {"stage": str(self.stage)}}
 
     @property
     def state_vars(self) -> dict[str, Value]:
         """The same with nothing but variables."""
-        return {**self.root.state_vars, "app_state": {"stage": str(self.stage)}}
+        return {**self.root.state_vars, APP_STATE: {"stage": str(self.stage)}}
 
     def get_component_by_name(self, name: str) -> Component:
         """Return a component: "root", "root.w", "root.trainers.0".

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from lightgrid.cli.failure import Failure, told_to_person
 from lightgrid.cli.processes import work_pids
 from lightgrid.cli.target import Target, choose_target, connection_options
 from lightgrid.runtime.run_dir import running_apps
+from lightgrid.state.layout import APP_STATE, CALLS, STATUS, works_below
 
 _COLOURS: Final = {"running": "green", "pending": "yellow", "started": "cyan", "failed": "red"}
 _TITLES: Final = ("WORK", "STAGE", "REASON", "CALLS", "PID")
@@ -47,7 +48,7 @@ def work_names(target: Target) -> list[str]:
 
     with target.open() as client:
         _, tree = read_tree(client)
-    return [name for name, _ in _works(tree)]
+    return [name for name, _ in works_below(tree)]
 
 
 def _show(target: Target) -> None:
@@ -57,33 +58,24 @@ def _show(target: Target) -> None:
         _, tree = read_tree(client)
     app = target.app
     pids = {} if app is None else work_pids(app.pid)
-    stage = tree.get("app_state", {}).get("stage", "")
+    stage = tree.get(APP_STATE, {}).get("stage", "")
     where = "" if app is None else f"{app.app_file}  pid {app.pid}  "
     click.echo(click.style(f"{where}{target.address}  {stage}", bold=True))
-    rows = [_row(name, node, pids) for name, node in _works(tree)]
+    rows = [_row(name, node, pids) for name, node in works_below(tree)]
     if rows:
         _print_table([_TITLES, *rows])
     else:
         click.echo("it has no works")
 
 
-def _works(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the works' nodes, by the names under which people know them."""
-    for key, work in node.get("works", {}).items():
-        yield f"{prefix}{key}", work
-    for group in ("flows", "structures"):
-        for key, below in node.get(group, {}).items():
-            yield from _works(below, f"{prefix}{key}.")
-
-
 def _row(name: str, node: Mapping[str, Any], pids: Mapping[str, int]) -> tuple[str, ...]:
-    status = node["status"]
+    status = node[STATUS]
     pid = pids.get(f"root.{name}", "")
     return (
         name,
         status["stage"],
         status["reason"] or "-",
-        str(len(node["calls"])),
+        str(len(node[CALLS])),
         str(pid or "-"),
     )
 

@@ -48,9 +48,9 @@ def get(
     path: str,
 ) -> None:
     """Print what is at PATH, as JSON."""
-    from lightgrid.cli.json_form import to_jsonable
     from lightgrid.cli.tree import read_tree
     from lightgrid.state.delta import lookup
+    from lightgrid.state.json_form import to_jsonable
     from lightgrid.state.paths import resolve
 
     target = choose_target(connect, token_file, tls_ca)
@@ -123,8 +123,8 @@ def watch(
 
 
 def _parse(text: str) -> Value:
-    from lightgrid.cli.json_form import from_json
     from lightgrid.errors import UnsupportedValueError
+    from lightgrid.state.json_form import from_json
 
     try:
         return from_json(text)

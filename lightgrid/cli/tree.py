@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from lightgrid.errors import FlowUnavailableError, NoSuchPathError
 from lightgrid.state.delta import Path, apply, lookup
+from lightgrid.state.layout import depth_in_variables
 from lightgrid.state.paths import parse_path, resolve
 
 if TYPE_CHECKING:
     from lightgrid.client.state_client import StateClient
     from lightgrid.state.values import Value
-
-_GROUPS: Final = ("flows", "works", "structures")
 
 
 def read_tree(client: StateClient) -> tuple[int, dict[str, Any]]:
@@ -43,14 +42,6 @@ def resolve_for_setting(tree: dict[str, Value], text: str) -> Path:
     except NoSuchPathError:
         steps = parse_path(text).steps
         parent = resolve(tree, text[: steps[-1].position])
-        if is_in_variable(parent) and isinstance(lookup(tree, parent), dict):
+        if depth_in_variables(parent) and isinstance(lookup(tree, parent), dict):
             return (*parent, steps[-1].segment)
         raise
-
-
-def is_in_variable(path: Path) -> bool:
-    """Tell whether a path is that of a component's variable, or leads into one."""
-    at = 0
-    while at < len(path) and path[at] in _GROUPS:
-        at += 2
-    return len(path) >= at + 2 and path[at] == "vars"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from lightgrid.cli.json_form import to_jsonable
 from lightgrid.cli.tree import read_tree
 from lightgrid.errors import FlowUnavailableError, short_name
 from lightgrid.state.deepdiff_form import to_deepdiff
 from lightgrid.state.delta import Op, apply, below
+from lightgrid.state.json_form import to_jsonable
 from lightgrid.state.paths import resolve, show_path
 from lightgrid.terminal.text import delta_text
 

@@ -12,6 +12,7 @@ from lightgrid.errors import (
     UndeclaredAttributeError,
     UnsupportedValueError,
 )
+from lightgrid.state.layout import CALLS, CHILDREN, VARS
 from lightgrid.state.values import SCALAR_TYPES, Value, check_value, copy_value
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Component(metaclass=ComponentType):
         """The component's node of the state tree, with all below it; a copy."""
         node = self._lightgrid_node
         return {
-            "vars": copy_value(node.variables()),
+            VARS: copy_value(node.variables()),
             **self._lightgrid_own_state(),
             **{
                 group: {key: child.state for key, child in members.items()}
@@ -132,7 +133,7 @@ class Component(metaclass=ComponentType):
         """The same tree with nothing but variables."""
         node = self._lightgrid_node
         return {
-            "vars": copy_value(node.variables()),
+            VARS: copy_value(node.variables()),
             **{
                 group: {key: child.state_vars for key, child in members.items()}
                 for group, members in node.children.items()
@@ -147,10 +148,10 @@ class Component(metaclass=ComponentType):
             ComponentError: A component that is not here.
         """
         node = self._lightgrid_node
-        for name in state.get("vars", {}):
+        for name in state.get(VARS, {}):
             if name not in node.names:
                 raise UndeclaredAttributeError(node.label, name)
-        for name, value in state.get("vars", {}).items():
+        for name, value in state.get(VARS, {}).items():
             setattr(self, name, copy_value(value))
         for group, members in node.children.items():
             for key, below in state.get(group, {}).items():
@@ -161,7 +162,7 @@ class Component(metaclass=ComponentType):
     def state_dict(self) -> dict[str, Value]:
         """Return the component's own state: its variables and calls, nothing of those below."""
         return {
-            "vars": copy_value(self._lightgrid_node.variables()),
+            VARS: copy_value(self._lightgrid_node.variables()),
             **self._lightgrid_own_state(),
         }
 
@@ -185,7 +186,7 @@ class Component(metaclass=ComponentType):
         Raises:
             ComponentError: With `strict`; nothing was changed.
         """
-        node, variables = self._lightgrid_node, dict(state.get("vars", {}))
+        node, variables = self._lightgrid_node, dict(state.get(VARS, {}))
         if strict and variables.keys() != node.names.keys():
             unknown = sorted(variables.keys() - node.names.keys())
             lacking = sorted(node.names.keys() - variables.keys())
@@ -231,7 +232,7 @@ class Component(metaclass=ComponentType):
 
     def _lightgrid_own_state(self) -> dict[str, Value]:
         """Return what the node of this kind of component has beside variables and children."""
-        return {"calls": {}}
+        return {CALLS: {}}
 
     def _lightgrid_drop(self, child: Component) -> None:
         """Let a component below this one go."""
@@ -244,7 +245,7 @@ class Component(metaclass=ComponentType):
     def _lightgrid_children(self) -> Iterable[Component]:
         """Return the components right below, in order: works, flows, structures, each by name."""
         groups = self._lightgrid_node.children
-        for group in ("works", "flows", "structures"):
+        for group in CHILDREN:
             for _, child in sorted(groups[group].items()):
                 yield child
 

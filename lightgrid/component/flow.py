@@ -14,6 +14,7 @@ from lightgrid.component.schedule import Schedule, next_event
 from lightgrid.component.structures import as_structure, group_of
 from lightgrid.component.work import Work
 from lightgrid.errors import ComponentAttributeError
+from lightgrid.state.layout import CALLS, FLOWS
 
 
 class FlowExit(BaseException):
@@ -123,7 +124,7 @@ class Flow(Component):
     @property
     def ready(self) -> bool:
         """Whether what this flow shows is ready; override it for your own meaning."""
-        own = self._lightgrid_node.children["flows"].values()
+        own = self._lightgrid_node.children[FLOWS].values()
         return all(flow.ready for flow in own if isinstance(flow, Flow))
 
     def _lightgrid_assign_public(self, name: str, value: Any) -> None:
@@ -160,11 +161,11 @@ class Flow(Component):
 
     def _lightgrid_own_state(self) -> dict[str, Any]:
         if not self._schedules:
-            return {"calls": {}}
-        return {"calls": {"scheduling": {k: one.to_value() for k, one in self._schedules.items()}}}
+            return {CALLS: {}}
+        return {CALLS: {"scheduling": {k: one.to_value() for k, one in self._schedules.items()}}}
 
     def _lightgrid_load_own_state(self, state: Mapping[str, Any]) -> None:
-        for key, value in state.get("calls", {}).get("scheduling", {}).items():
+        for key, value in state.get(CALLS, {}).get("scheduling", {}).items():
             self._schedules[key] = Schedule.from_value(value)
 
 

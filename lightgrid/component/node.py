@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lightgrid.errors import ComponentError, UnsupportedValueError, place_of, short_name
 from lightgrid.state.delta import Assignments, Op, Path, Set, apply
+from lightgrid.state.layout import FLOWS, STRUCTURES, VARS, WORKS
 from lightgrid.state.values import SCALAR_TYPES, Value, copy_of_op, is_container
 
 if TYPE_CHECKING:
@@ -59,13 +60,13 @@ class Node:
         self.component = component
         self.key = "root"
         self.parent: Component | None = None
-        self.group = "flows"
+        self.group = FLOWS
         self.names: dict[str, None] = {}
         self.dirty: dict[str, type | None] = {}
         self.held: dict[str, Value] | None = None
         self.touched: set[str] = set()
         self.children: dict[str, dict[str, Component]] = {
-            "flows": {}, "works": {}, "structures": {},
+            FLOWS: {}, WORKS: {}, STRUCTURES: {},
         }  # fmt: skip
         self.backend: Backend | None = None
         self.notify: Callable[[], None] | None = None
@@ -97,7 +98,7 @@ class Node:
     @property
     def vars_place(self) -> Path:
         """The path of the component's variables in the state tree."""
-        return (*self.place, "vars")
+        return (*self.place, VARS)
 
     def walk(self) -> Iterator[Component]:
         """Yield the component and all below it: parents first, each one's children in order."""
@@ -145,7 +146,7 @@ class Node:
         if self.backend is not None:
             self.backend.detached(child)
         del self.children[node.group][node.key]
-        node.parent, node.group, node.key = None, "flows", "root"
+        node.parent, node.group, node.key = None, FLOWS, "root"
 
     # --- state ----------------------------------------------------------------
 
@@ -263,7 +264,7 @@ class Node:
 
     def _flow_above(self) -> Component:
         node = self
-        while node.group != "flows" and node.parent is not None:
+        while node.group != FLOWS and node.parent is not None:
             node = node.parent._lightgrid_node
         return node.component
 

@@ -13,6 +13,7 @@ from typing import Any, overload
 from lightgrid.component.component import Component
 from lightgrid.component.work import Work
 from lightgrid.errors import ComponentError
+from lightgrid.state.layout import FLOWS, STRUCTURES, WORKS
 from lightgrid.state.values import Value
 
 
@@ -219,5 +220,5 @@ def _is_made_of_components(value: Any) -> bool:
 def group_of(component: Component) -> str:
     """Return the group of its parent's node that a component belongs to."""
     if isinstance(component, Structure):
-        return "structures"
-    return "works" if isinstance(component, Work) else "flows"
+        return STRUCTURES
+    return WORKS if isinstance(component, Work) else FLOWS

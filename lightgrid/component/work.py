@@ -20,6 +20,7 @@ from lightgrid.component.status import WorkStage, WorkStatus
 from lightgrid.errors import ComponentError, place_of, short_name
 from lightgrid.state.deepdiff_form import Delta
 from lightgrid.state.delta import apply_fitting
+from lightgrid.state.layout import CALLS, STATUS
 from lightgrid.state.values import Value
 
 _WHERE_TO_PUT: Final = (
@@ -355,7 +356,7 @@ class Work(Component):
         self.__dict__.pop("run", None)
 
     def _lightgrid_load_own_state(self, state: Mapping[str, Value]) -> None:
-        self._calls.load(state.get("calls", {}))
+        self._calls.load(state.get(CALLS, {}))
 
     def _lightgrid_program(
         self, _args: Sequence[Any], _kwargs: Mapping[str, Any]
@@ -368,7 +369,7 @@ class Work(Component):
         return {}
 
     def _lightgrid_own_state(self) -> dict[str, Value]:
-        return {"calls": self._calls.to_value(), "status": self.status.to_value()}
+        return {CALLS: self._calls.to_value(), STATUS: self.status.to_value()}
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to the process of the flow, and have a port chosen."""

@@ -32,6 +32,7 @@ from typing import Final
 
 from lightgrid.errors import MisfitError, NoSuchPathError, PathSyntaxError
 from lightgrid.state.delta import Path, parse_index
+from lightgrid.state.layout import FLOWS, STRUCTURES, VARS, WORKS
 from lightgrid.state.values import Value
 
 _NAME: Final = re.compile(r"[^\s.\[\]'\"]+")
@@ -88,10 +89,10 @@ class _Place(Enum):
 #: The groups of a node, in the order in which a name is looked for, and what
 #: their members are.
 _GROUPS: Final = {
-    "vars": _Place.VALUE,
-    "flows": _Place.COMPONENT,
-    "works": _Place.COMPONENT,
-    "structures": _Place.STRUCTURE,
+    VARS: _Place.VALUE,
+    FLOWS: _Place.COMPONENT,
+    WORKS: _Place.COMPONENT,
+    STRUCTURES: _Place.STRUCTURE,
 }
 
 

@@ -1,9 +1,8 @@
 """The state tree of an app: what is in it, and what was done to it.
 
-A component's node is `{"vars", "calls", "flows", "works", "structures"}`, a
-work's has `"status"` too; the app adds `"app_state"` at the root. Every step
-that changes the tree is one `Change` with the next revision, kept for a while
-so that a watcher can go on from where it was.
+What the node of a component holds is said in `layout`. Every step that changes
+the tree is one `Change` with the next revision, kept for a while so that a
+watcher can go on from where it was.
 """
 
 from __future__ import annotations

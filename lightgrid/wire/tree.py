@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from lightgrid.errors import MisfitError, Reason, RefusedError, UnsupportedValueError
 from lightgrid.state.delta import Op, Path, Remove, Set, Splice, below, lookup
+from lightgrid.state.layout import cut, depth_in_variables
 from lightgrid.state.tree import Change
 from lightgrid.state.values import Value
 from lightgrid.wire.deltas import DEFAULTS, decode_ops, encode_ops
@@ -26,7 +27,7 @@ from lightgrid_protos.v1.state_service_pb2 import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from lightgrid.protocol.link import Settings
 
@@ -96,15 +97,6 @@ def snapshot_news(
     return News(
         tree_id, revision, [Change(revision, time_s, origin, [((), cut(value))])], snapshot=True
     )
-
-
-def cut(value: Value) -> list[Op]:
-    """Return ops that set the empty path to a value, a tree cut at each `vars`.
-
-    So each op's value is as deep as one component's variables, however deep
-    the components are nested.
-    """
-    return list(_cut((), value))
 
 
 def encode_news(
@@ -227,7 +219,7 @@ def encode_update(update: StateUpdate) -> UpdateStateRequest:
         client_name=update.client_name,
         expected_revision=update.expected_revision,
     )
-    encode_ops(update.ops, message.ops, _depth_in_vars)
+    encode_ops(update.ops, message.ops, depth_in_variables)
     return message
 
 
@@ -239,7 +231,7 @@ def decode_update(message: UpdateStateRequest, settings: Settings = DEFAULTS) ->
     """
     has_expected = message.HasField("expected_revision")
     return StateUpdate(
-        ops=decode_ops(message.ops, settings, _depth_in_vars),
+        ops=decode_ops(message.ops, settings, depth_in_variables),
         request_id=message.request_id,
         expected_revision=message.expected_revision if has_expected else None,
         client_name=message.client_name,
@@ -248,7 +240,6 @@ def decode_update(message: UpdateStateRequest, settings: Settings = DEFAULTS) ->
 
 #: The server's own messages: deep paths are its components.
 _FROM_SERVER: Final = type(DEFAULTS)(max_path_segments=2**31, max_ops_per_message=2**31)
-_CHILDREN: Final = ("flows", "works", "structures")
 
 
 def _at_or_below(op: Op, path: Path) -> list[Op]:
@@ -282,25 +273,6 @@ def _value_at(value: Value, path: Path) -> Value:
         return None
 
 
-def _cut(path: Path, value: Value) -> Iterator[Op]:
-    if not (isinstance(value, dict) and any(key in value for key in ("vars", *_CHILDREN))):
-        yield Set(path, value)
-        return
-    # The keys keep their order: the skeleton has them all.
-    emptied = [key for key in ("vars", *_CHILDREN) if value.get(key) and _is_dict(value[key])]
-    yield Set(path, {key: {} if key in emptied else item for key, item in value.items()})
-    for key in emptied:
-        if key == "vars":
-            yield Set((*path, key), value[key])
-        else:
-            for name, child in value[key].items():
-                yield from _cut((*path, key, name), child)
-
-
-def _is_dict(value: Value) -> bool:
-    return isinstance(value, dict)
-
-
 def _ops_of(change: Change) -> list[Op]:
     return [op for place, ops in change.parts for op in (below(ops, place) if place else ops)]
 
@@ -331,11 +303,3 @@ def _join(begun: News, news: News) -> News:
 def _no_depth(path: Path) -> int:
     """Count a value's depth from the value itself: variables lie at any depth of the tree."""
     return 0
-
-
-def _depth_in_vars(path: Path) -> int:
-    """Return how deep a path of the tree leads into a component's variables."""
-    at = 0
-    while at < len(path) and path[at] in _CHILDREN:
-        at += 2
-    return len(path) - at - 1 if at < len(path) and path[at] == "vars" else 0

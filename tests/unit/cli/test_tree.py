@@ -1,6 +1,6 @@
 import pytest
 
-from lightgrid.cli.tree import is_in_variable, resolve_for_setting
+from lightgrid.cli.tree import resolve_for_setting
 from lightgrid.errors import NoSuchPathError
 
 TREE = {
@@ -28,9 +28,3 @@ def test_what_is_there_and_new_keys_can_be_set(text, path):
 def test_nothing_else_can(text):
     with pytest.raises(NoSuchPathError):
         resolve_for_setting(TREE, text)
-
-
-def test_a_variable_named_like_a_group_is_no_component():
-    assert is_in_variable(("vars", "works", "x"))
-    assert not is_in_variable(("works", "vars", "vars"))
-    assert is_in_variable(("works", "vars", "vars", "x"))

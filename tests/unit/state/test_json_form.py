@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightgrid.cli.json_form import from_json, to_json
 from lightgrid.errors import UnsupportedValueError
+from lightgrid.state.json_form import from_json, to_json
 from lightgrid.state.values import same
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.binary()
