@@ -1,5 +1,5 @@
 # A work that is a program of its own, which speaks the protocol and knows no lightgrid. It is
-# any_language_worker.py: thirty lines with the stubs that gRPC's generator makes of protos/, as
+# any_language_worker.py: some forty lines with the stubs that gRPC's generator makes of protos/, as
 # they would be in another language.
 #
 #     lightgrid flow examples/any_language.py

@@ -1,9 +1,11 @@
 # The program that any_language.py starts: it joins, streams what it counts, and leaves.
+# It knows no lightgrid, only the stubs; in another language it is the same.
 
 import os
 import secrets
 import sys
 import time
+from queue import SimpleQueue
 
 import grpc
 
@@ -16,21 +18,29 @@ me = {"metadata": [("authorization", f"Bearer {os.environ['LIGHTGRID_TOKEN']}")]
 channel = grpc.insecure_channel(os.environ["LIGHTGRID_ADDRESS"])
 works, deltas = WorkServiceStub(channel), DeltaServiceStub(channel)
 joining = RegisterWorkRequest(work=os.environ["LIGHTGRID_WORK"], instance_id=secrets.token_hex(16))
-session = works.RegisterWork(joining, **me)
 
+total, counter, seq = int(sys.argv[1]), 0, 0
+while True:
+    session = works.RegisterWork(joining, **me)
+    # A snapshot says all there is, so nothing has to be kept that was sent before.
+    seq = max(seq, session.acked_seq) + 1
+    batch = StreamDeltasRequest(session_id=session.session_id, seq=seq, snapshot=True)
+    state = batch.ops.add().set.map_value
+    state.keys.append("counter")
+    state.values.add().int_value = counter
 
-def batches():
-    for counter in range(1, int(sys.argv[1]) + 1):
-        batch = StreamDeltasRequest(session_id=session.session_id, seq=session.acked_seq + counter)
-        if counter == 1 and session.snapshot_required:
-            batch.snapshot = True  # of no variable: all others are as the flow has them
-            batch.ops.add().set.map_value.SetInParent()
-        batch.ops.add(path=["counter"]).set.int_value = counter
-        yield batch
+    batches = SimpleQueue()
+    stream = deltas.StreamDeltas.future(iter(batches.get, None), **me)
+    batches.put(batch)
+    while counter < total and not stream.done():
         time.sleep(0.1)
+        counter, seq = counter + 1, seq + 1
+        batch = StreamDeltasRequest(seq=seq)
+        batch.ops.add(path=["counter"]).set.int_value = counter
+        batches.put(batch)
+    batches.put(None)
+    # Now and then the server ends a stream itself: what it has not taken is said again.
+    if stream.result().acked_seq == seq:
+        break
 
-
-taken = deltas.StreamDeltas(batches(), **me)
-works.ReleaseWork(
-    ReleaseWorkRequest(session_id=session.session_id, final_seq=taken.acked_seq), **me
-)
+works.ReleaseWork(ReleaseWorkRequest(session_id=session.session_id, final_seq=seq), **me)

@@ -27,6 +27,7 @@ from lightgrid.runtime.outcome import Outcome
 from lightgrid.runtime.run_dir import RunDir
 from lightgrid.runtime.supervisor import Supervisor, Surroundings
 from lightgrid.server.auth import Auth
+from lightgrid.server.rotation import Rotation
 from lightgrid.server.server import Listen, Server
 from lightgrid.state.values import type_name
 
@@ -58,7 +59,7 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
         stack.callback(run_dir.remove)
         loop = AppLoop(root, hub, observer)
         listen = Listen(options.address, options.tls_certificate, options.tls_key, options.insecure)
-        server = Server(hub, auth, listen)
+        server = Server(hub, auth, listen, Rotation(*options.stream_lifetime_s))
         address = server.start()
         stack.callback(server.stop)
         logs = LogFollower(observer.printed)

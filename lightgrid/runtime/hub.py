@@ -74,6 +74,7 @@ class Hub:
         self._wakeup = Wakeup()
         self._last_sweep_s = clock()
         self._closed = False
+        self._draining = False
         self._base = (settings.heartbeat_interval_s, settings.lease_ttl_s)
 
     # --- the flow's thread: the tree -------------------------------------------------------------
@@ -251,7 +252,27 @@ class Hub:
             for bell in self._watchers:
                 bell.ring()
 
+    def drain(self) -> None:
+        """Have every stream end in order: whoever still speaks is to come again."""
+        with self._lock:
+            self._draining = True
+            for port in self._ports.values():
+                port.ring_all()
+            for bell in self._watchers:
+                bell.ring()
+
     # --- the server's thread: works --------------------------------------------------------------
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether streams are to end."""
+        return self._draining
+
+    def acked_seq_of(self, work: str | None) -> int:
+        """Return the last batch taken of a work; 0 for a name that is no work's."""
+        with self._lock:
+            port = None if work is None else self._ports.get(work)
+            return 0 if port is None else port.link.acked_seq
 
     def register(
         self, work: str, instance_id: str, features: Sequence[str], user_agent: str

@@ -22,6 +22,8 @@ class RunOptions:
         insecure: Allow another interface than loopback without TLS.
         environment: Set in the app's process, and so in its works.
         log_level: Of the "lightgrid" logger, here and in the works.
+        stream_lifetime_s: Between which times the server ends a stream, in seconds, so that
+            its peer opens another one.
         make_launcher: Makes what starts the processes of works; None for this machine.
     """
 
@@ -31,4 +33,5 @@ class RunOptions:
     insecure: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     log_level: str = "WARNING"
+    stream_lifetime_s: tuple[float, float] = (300.0, 600.0)
     make_launcher: Callable[[], Launcher] | None = None

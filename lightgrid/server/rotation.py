@@ -7,12 +7,16 @@ walked all day, and no proxy's limit is the first to try it.
 from __future__ import annotations
 
 import random
-from typing import Final
-
-_SHORTEST_S: Final = 300.0
-_LONGEST_S: Final = 600.0
+from dataclasses import dataclass
 
 
-def lifetime_s() -> float:
-    """Return a random time to live, in seconds."""
-    return random.uniform(_SHORTEST_S, _LONGEST_S)
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """Between which times the server ends a stream, in seconds."""
+
+    shortest_s: float
+    longest_s: float
+
+    def lifetime_s(self) -> float:
+        """Return a random time for one stream to live."""
+        return random.uniform(self.shortest_s, self.longest_s)

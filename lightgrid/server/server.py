@@ -24,6 +24,8 @@ from lightgrid.errors import LightgridError
 from lightgrid.runtime.hub import Hub
 from lightgrid.server.auth import Auth
 from lightgrid.server.delta_servicer import DeltaServicer
+from lightgrid.server.edge import Edge
+from lightgrid.server.rotation import Rotation
 from lightgrid.server.state_servicer import StateServicer
 from lightgrid.server.work_servicer import WorkServicer
 from lightgrid_protos.v1 import (
@@ -33,6 +35,12 @@ from lightgrid_protos.v1 import (
 )
 
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
+_ROTATION: Final = Rotation(300.0, 600.0)
+#: What streams may take to end in order, in seconds.
+_DRAIN_S: Final = 1.0
+#: A message beyond this many times the limit is refused by gRPC in its own words, before
+#: it is whole; below, by ours, which name the limit.
+_LARGEST_READ: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +80,13 @@ class Listen:
 class Server:
     """Serves a hub. One thread with one event loop owns all gRPC of the process."""
 
-    def __init__(self, hub: Hub, auth: Auth, listen: Listen) -> None:
+    def __init__(
+        self, hub: Hub, auth: Auth, listen: Listen, rotation: Rotation = _ROTATION
+    ) -> None:
         self._hub = hub
         self._auth = auth
         self._listen = listen
+        self._rotation = rotation
         self._ready: Future[str] = Future()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
@@ -103,15 +114,14 @@ class Server:
     async def _serve(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         server = grpc.aio.server(options=self._options())
+        edge = Edge(server, self._auth, self._hub.settings.max_message_bytes)
         work_service_pb2_grpc.add_WorkServiceServicer_to_server(
-            WorkServicer(self._hub, self._auth), server
+            WorkServicer(self._hub, self._rotation), edge
         )
         delta_service_pb2_grpc.add_DeltaServiceServicer_to_server(
-            DeltaServicer(self._hub, self._auth), server
+            DeltaServicer(self._hub, self._rotation), edge
         )
-        state_service_pb2_grpc.add_StateServiceServicer_to_server(
-            StateServicer(self._hub, self._auth), server
-        )
+        state_service_pb2_grpc.add_StateServiceServicer_to_server(StateServicer(self._hub), edge)
         health = health_aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         try:
@@ -126,7 +136,8 @@ class Server:
         await self._stopping.wait()
         sweeper.cancel()
         await health.enter_graceful_shutdown()
-        await server.stop(grace=0.1)
+        self._hub.drain()
+        await server.stop(grace=_DRAIN_S)
 
     def _bind(self, server: grpc.aio.Server) -> str:
         host, _, port_text = self._listen.address.rpartition(":")
@@ -163,8 +174,10 @@ class Server:
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.max_pings_without_data", 0),
             ("grpc.http2.min_ping_interval_without_data_ms", 4_000),
-            # Room for the message around the largest content that is accepted.
-            ("grpc.max_receive_message_length", self._hub.settings.max_message_bytes + 65_536),
+            (
+                "grpc.max_receive_message_length",
+                _LARGEST_READ * self._hub.settings.max_message_bytes,
+            ),
             ("grpc.max_send_message_length", -1),
         ]
 

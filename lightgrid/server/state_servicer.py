@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from lightgrid.runtime.hub import Hub
-from lightgrid.server.auth import Auth
-from lightgrid.server.refusals import told_to
+from lightgrid.server.edge import caller
 from lightgrid.state.delta import Path
 from lightgrid.state.tree import Change
 from lightgrid.wire.times import decode_duration
@@ -27,36 +26,33 @@ from lightgrid_protos.v1 import state_service_pb2, state_service_pb2_grpc
 class StateServicer(state_service_pb2_grpc.StateServiceServicer):
     """Thin over the hub. Only the app's token opens it."""
 
-    def __init__(self, hub: Hub, auth: Auth) -> None:
+    def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._auth = auth
 
     async def GetState(  # noqa: N802 - the contract's name
         self, request: state_service_pb2.GetStateRequest, context: Any
     ) -> state_service_pb2.GetStateResponse:
         """Return what is at a path."""
-        async with told_to(context):
-            self._auth.check_app(context.invocation_metadata())
-            revision, value = self._hub.read(tuple(request.path))
-            tree_id, limit = self._hub.tree.tree_id, self._hub.settings.max_message_bytes
-            return encode_state(tree_id, revision, value, limit)
+        caller().check_app()
+        revision, value = self._hub.read(tuple(request.path))
+        tree_id, limit = self._hub.tree.tree_id, self._hub.settings.max_message_bytes
+        return encode_state(tree_id, revision, value, limit)
 
     async def UpdateState(  # noqa: N802 - the contract's name
         self, request: state_service_pb2.UpdateStateRequest, context: Any
     ) -> state_service_pb2.UpdateStateResponse:
         """Change declared variables, between two runs of the flow."""
-        async with told_to(context):
-            self._auth.check_app(context.invocation_metadata())
-            update = decode_update(request, self._hub.settings)
-            answer = self._hub.request_update(
-                update.ops,
-                f"outside:{update.client_name}",
-                update.expected_revision,
-                update.request_id,
-            )
-            # Shielded: the same request may come again and wait for the same answer.
-            revision = await asyncio.shield(asyncio.wrap_future(answer))
-            return state_service_pb2.UpdateStateResponse(revision=revision)
+        caller().check_app()
+        update = decode_update(request, self._hub.settings)
+        answer = self._hub.request_update(
+            update.ops,
+            f"outside:{update.client_name}",
+            update.expected_revision,
+            update.request_id,
+        )
+        # Shielded: the same request may come again and wait for the same answer.
+        revision = await asyncio.shield(asyncio.wrap_future(answer))
+        return state_service_pb2.UpdateStateResponse(revision=revision)
 
     async def WatchState(  # noqa: N802 - the contract's name
         self, request: state_service_pb2.WatchStateRequest, context: Any
@@ -66,30 +62,29 @@ class StateServicer(state_service_pb2_grpc.StateServiceServicer):
         A watcher that is too slow for the changes that are kept gets a
         snapshot again: what it costs is bounded by the state.
         """
-        async with told_to(context):
-            self._auth.check_app(context.invocation_metadata())
-            hub, watched = self._hub, tuple(request.path)
-            settings = hub.settings
-            min_interval_s = decode_duration(request.min_interval)
-            revision = request.after_revision if request.tree_id == hub.tree.tree_id else None
-            bell = hub.watch()
-            try:
-                while True:
-                    begin_s = time.monotonic()
-                    news, revision = self._news(watched, revision)
-                    if news is not None:
-                        for message in encode_news(
-                            news, settings.max_message_bytes, settings.max_ops_per_message
-                        ):
-                            yield message
-                    if hub.is_closed and revision == hub.tree.revision:
-                        return
-                    await bell.wait()
-                    pause_s = begin_s + min_interval_s - time.monotonic()
-                    if pause_s > 0:
-                        await asyncio.sleep(pause_s)
-            finally:
-                hub.unwatch(bell)
+        caller().check_app()
+        hub, watched = self._hub, tuple(request.path)
+        settings = hub.settings
+        min_interval_s = decode_duration(request.min_interval)
+        revision = request.after_revision if request.tree_id == hub.tree.tree_id else None
+        bell = hub.watch()
+        try:
+            while True:
+                begin_s = time.monotonic()
+                news, revision = self._news(watched, revision)
+                if news is not None:
+                    for message in encode_news(
+                        news, settings.max_message_bytes, settings.max_ops_per_message
+                    ):
+                        yield message
+                if hub.is_draining or (hub.is_closed and revision == hub.tree.revision):
+                    return
+                await bell.wait()
+                pause_s = begin_s + min_interval_s - time.monotonic()
+                if pause_s > 0:
+                    await asyncio.sleep(pause_s)
+        finally:
+            hub.unwatch(bell)
 
     def _news(self, watched: Path, revision: int | None) -> tuple[News | None, int]:
         """Return what to tell after a revision, and the revision then."""

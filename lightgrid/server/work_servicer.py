@@ -10,9 +10,8 @@ from lightgrid.errors import Reason, RefusedError
 from lightgrid.protocol.link import Told
 from lightgrid.runtime.bell import listening
 from lightgrid.runtime.hub import Hub
-from lightgrid.server.auth import Auth
-from lightgrid.server.refusals import told_to
-from lightgrid.server.rotation import lifetime_s
+from lightgrid.server.edge import caller
+from lightgrid.server.rotation import Rotation
 from lightgrid.wire.commands import encode_command
 from lightgrid.wire.registration import encode_registration
 from lightgrid_protos.v1 import work_service_pb2, work_service_pb2_grpc
@@ -21,65 +20,60 @@ from lightgrid_protos.v1 import work_service_pb2, work_service_pb2_grpc
 class WorkServicer(work_service_pb2_grpc.WorkServiceServicer):
     """Thin over the hub."""
 
-    def __init__(self, hub: Hub, auth: Auth) -> None:
+    def __init__(self, hub: Hub, rotation: Rotation) -> None:
         self._hub = hub
-        self._auth = auth
+        self._rotation = rotation
 
     async def RegisterWork(  # noqa: N802 - the contract's name
         self, request: work_service_pb2.RegisterWorkRequest, context: Any
     ) -> work_service_pb2.RegisterWorkResponse:
         """Let a process join as a work."""
-        async with told_to(context):
-            generation = self._hub.generation_of(request.work)
-            self._auth.check_work(context.invocation_metadata(), request.work, generation)
-            if not request.instance_id:
-                raise RefusedError(Reason.BAD_OP, "instance_id is empty")
-            registration = self._hub.register(
-                request.work, request.instance_id, list(request.features), request.user_agent
-            )
-            return encode_registration(registration, self._hub.settings)
+        generation = self._hub.generation_of(request.work)
+        caller().check_work(request.work, generation)
+        if not request.instance_id:
+            raise RefusedError(Reason.BAD_OP, "instance_id is empty")
+        registration = self._hub.register(
+            request.work, request.instance_id, list(request.features), request.user_agent
+        )
+        return encode_registration(registration, self._hub.settings)
 
     async def ReleaseWork(  # noqa: N802 - the contract's name
         self, request: work_service_pb2.ReleaseWorkRequest, context: Any
     ) -> work_service_pb2.ReleaseWorkResponse:
         """Let a work leave."""
-        async with told_to(context):
-            self._check_session(request.session_id, context)
-            self._hub.release(request.session_id, request.final_seq)
-            return work_service_pb2.ReleaseWorkResponse()
+        self._check_session(request.session_id, context)
+        self._hub.release(request.session_id, request.final_seq)
+        return work_service_pb2.ReleaseWorkResponse()
 
     async def WatchCommands(  # noqa: N802 - the contract's name
         self, request: work_service_pb2.WatchCommandsRequest, context: Any
     ) -> AsyncIterator[work_service_pb2.WatchCommandsResponse]:
         """Tell a work what holds, then what is new."""
-        async with told_to(context):
-            self._check_session(request.session_id, context)
-            port, stream = self._hub.open_command_stream(request.session_id)
-            settings = self._hub.settings
-            told = Told(revision=request.seen_revision)
-            include_state = request.include_state
-            end_s = time.monotonic() + lifetime_s()
-            with listening(port.command_bells) as bell:
-                try:
-                    while (left_s := end_s - time.monotonic()) > 0:
-                        commands = self._hub.commands(
-                            port, stream, told, include_state=include_state
+        self._check_session(request.session_id, context)
+        port, stream = self._hub.open_command_stream(request.session_id)
+        settings = self._hub.settings
+        told = Told(revision=request.seen_revision)
+        include_state = request.include_state
+        end_s = time.monotonic() + self._rotation.lifetime_s()
+        with listening(port.command_bells) as bell:
+            try:
+                while (left_s := end_s - time.monotonic()) > 0 and not self._hub.is_draining:
+                    commands = self._hub.commands(port, stream, told, include_state=include_state)
+                    if commands is None:
+                        raise RefusedError(
+                            Reason.STREAM_SUPERSEDED,
+                            f"another command stream of {port.link.name} took over",
                         )
-                        if commands is None:
-                            raise RefusedError(
-                                Reason.STREAM_SUPERSEDED,
-                                f"another command stream of {port.link.name} took over",
-                            )
-                        include_state = False
-                        for command in commands:
-                            for message in encode_command(
-                                command, settings.max_message_bytes, settings.max_ops_per_message
-                            ):
-                                yield message
-                        await bell.wait(left_s)
-                finally:
-                    self._hub.close_command_stream(port, stream)
+                    include_state = False
+                    for command in commands:
+                        for message in encode_command(
+                            command, settings.max_message_bytes, settings.max_ops_per_message
+                        ):
+                            yield message
+                    await bell.wait(left_s)
+            finally:
+                self._hub.close_command_stream(port, stream)
 
     def _check_session(self, session_id: str, context: Any) -> None:
         work, generation = self._hub.work_of(session_id)
-        self._auth.check_work(context.invocation_metadata(), work, generation)
+        caller().check_work(work, generation)

@@ -9,6 +9,9 @@ import sys
 
 import pytest
 
+import lightgrid as L
+from lightgrid.runtime.observer import Observer
+
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 LIGHTGRID = [sys.executable, "-c", "from lightgrid.cli.main import main; main()"]
 PATIENCE_S = 50.0
@@ -135,3 +138,26 @@ def test_a_program_that_knows_no_lightgrid_counts(environment):
     assert code == 0, lines
     assert counts == sorted(counts)
     assert counts[-1] == 5
+
+
+def test_a_program_of_any_language_loses_nothing_when_the_server_ends_its_streams():
+    seen = []
+
+    class Root(L.Flow):
+        def __init__(self):
+            super().__init__()
+            program = EXAMPLES / "any_language_worker.py"
+            self.w = L.CommandWork([sys.executable, str(program)], counter=0)
+
+        def run(self):
+            self.w.run(30)
+            seen.append(self.w.counter)
+            if self.w.has_succeeded:
+                self.stop()
+
+    # Some ten streams for what is counted in three seconds.
+    options = L.RunOptions(stream_lifetime_s=(0.2, 0.4))
+    outcome = L.App(Root()).execute(options, Observer())
+    assert outcome.exit_code == 0, outcome.message
+    assert seen[-1] == 30
+    assert seen == sorted(seen)

@@ -98,17 +98,60 @@ def test_no_call_is_answered_without_a_token(call, name):
 def test_the_state_is_closed_to_a_wrong_token_and_to_works(call, served, name):
     _, auth, _ = served
     assert call(name, "Bearer wrong") == ("UNAUTHENTICATED", "TOKEN_INVALID")
-    assert call(name, f"Bearer {auth.work_token('root.w', 1)}") == (
-        "UNAUTHENTICATED",
-        "TOKEN_INVALID",
-    )
+    token = auth.work_token("root.w", 1)
+    assert call(name, f"Bearer {token}") == ("PERMISSION_DENIED", "NOT_ALLOWED")
 
 
 @pytest.mark.parametrize("name", WORK_CALLS)
 def test_a_work_is_closed_to_a_wrong_token_and_to_other_works_and_to_its_past(call, served, name):
     _, auth, _ = served
-    for token in ("wrong", auth.work_token("root.v", 1), auth.work_token("root.w", 2)):
+    assert call(name, "Bearer wrong") == ("UNAUTHENTICATED", "TOKEN_INVALID")
+    for token in (auth.work_token("root.v", 1), auth.work_token("root.w", 2)):
         assert call(name, f"Bearer {token}") == ("PERMISSION_DENIED", "NOT_ALLOWED")
+
+
+@pytest.mark.parametrize("name", ["ReleaseWork", "WatchCommands", "StreamDeltas"])
+def test_the_token_is_looked_at_before_the_session(served, name):
+    _, auth, channel = served
+    works = work_service_pb2_grpc.WorkServiceStub(channel)
+    deltas = delta_service_pb2_grpc.DeltaServiceStub(channel)
+    calls = {
+        "ReleaseWork": lambda **to: works.ReleaseWork(
+            work_service_pb2.ReleaseWorkRequest(session_id="nobody's"), **to
+        ),
+        "WatchCommands": lambda **to: next(
+            works.WatchCommands(work_service_pb2.WatchCommandsRequest(session_id="nobody's"), **to)
+        ),
+        "StreamDeltas": lambda **to: deltas.StreamDeltas(
+            iter([delta_service_pb2.StreamDeltasRequest(session_id="nobody's")]), **to
+        ),
+    }
+    for token, reason in (
+        ("wrong", "TOKEN_INVALID"),
+        (auth.work_token("root.w", 1), "SESSION_UNKNOWN"),
+    ):
+        metadata = (("authorization", f"Bearer {token}"),)
+        with pytest.raises(grpc.RpcError) as caught:
+            calls[name](metadata=metadata, timeout=TIMEOUT_S)
+        assert from_rpc_error(caught.value).reason.value == reason
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda token: token.replace("1.", "2.", 1),
+        lambda token: token[:-2],
+        lambda token: token[:-1] + ("0" if token[-1] != "0" else "1"),
+        lambda token: token.upper(),
+        lambda token: " ".join(token),
+        lambda token: token + "?",
+        lambda token: token.rpartition(".")[0],
+        lambda token: "." + token,
+    ],
+)
+def test_a_token_that_was_changed_is_nobodys(call, served, spoil):
+    token = spoil(served[1].work_token("root.w", 1))
+    assert call("RegisterWork", f"Bearer {token}") == ("UNAUTHENTICATED", "TOKEN_INVALID")
 
 
 @pytest.mark.parametrize("name", APP_CALLS + WORK_CALLS)

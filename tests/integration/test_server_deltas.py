@@ -229,6 +229,14 @@ def test_a_message_of_10_mib_is_refused(flow, peer):
     assert flow.value_of(peer)["c"] == 0
 
 
+@pytest.mark.parametrize("size_bytes", [MIB + 70_000, 2 * MIB, 3 * MIB])
+def test_a_message_over_the_limit_is_refused_by_the_name_of_the_limit(flow, peer, size_bytes):
+    error = peer.refusal(peer.batch(2, (["c"], "x" * size_bytes)))
+    assert (error.code, error.facts["limit"]) == ("RESOURCE_EXHAUSTED", "max_message_bytes")
+    assert error.facts["value"] == str(MIB)
+    assert flow.value_of(peer)["c"] == 0
+
+
 def test_a_batch_in_parts_is_refused_over_its_limit(flow, peer):
     parts = [peer.batch(2, (["c"], "x" * (MIB - 100)), more=True) for _ in range(4)]
     error = peer.refusal(*parts)
@@ -276,8 +284,8 @@ def test_a_value_that_no_parser_takes_ends_the_stream_and_nothing_else(flow, pee
     op = field(1, b"items") + field(2, value)
     message = peer.batch(2).SerializeToString() + field(4, op)
     raw = flow.channel.stream_unary("/lightgrid.v1.DeltaService/StreamDeltas")
-    with pytest.raises(grpc.RpcError):
-        raw(iter([message]), metadata=peer.metadata, timeout=TIMEOUT_S)
+    error = refused(lambda: raw(iter([message]), metadata=peer.metadata, timeout=TIMEOUT_S))
+    assert (error.code, error.reason.value) == ("INVALID_ARGUMENT", "BAD_OP")
     peer.register()
     assert peer.send(peer.batch(2, (["c"], 5))) == 2
     assert flow.value_of(peer)["c"] == 5
@@ -306,9 +314,44 @@ def test_a_heartbeat_that_carries_something_is_refused(peer):
 
 def test_bytes_that_are_no_message_end_the_call_and_nothing_else(flow, peer):
     raw = flow.channel.stream_unary("/lightgrid.v1.DeltaService/StreamDeltas")
-    with pytest.raises(grpc.RpcError):
-        raw(iter([b"\xff\xff\xff"]), metadata=peer.metadata, timeout=TIMEOUT_S)
+    error = refused(lambda: raw(iter([b"\xff" * 3]), metadata=peer.metadata, timeout=TIMEOUT_S))
+    assert (error.code, error.reason.value) == ("INVALID_ARGUMENT", "BAD_OP")
+    assert "no StreamDeltasRequest" in str(error)
     assert peer.send(peer.batch(2, (["c"], 5))) == 2
+
+
+@pytest.mark.parametrize(
+    ("spoil", "where"),
+    [
+        (lambda batch: batch.ops.add(path=["TEXT"]), "ops[1].path[0]"),
+        (lambda batch: batch.ops.add(path=["c"]).set.MergeFrom(text()), "ops[1].set.string_value"),
+        (
+            lambda batch: batch.ops.add(path=["c"]).set.list_value.values.extend(
+                [text("a"), text()]
+            ),
+            "ops[1].set.list_value.values[1].string_value",
+        ),
+        (
+            lambda batch: batch.ops.add(path=["c"]).set.map_value.keys.append("TEXT"),
+            "ops[1].set.map_value.keys[0]",
+        ),
+        (lambda batch: batch.call_updates.add(call_id="TEXT"), "call_updates[0].call_id"),
+    ],
+)
+def test_a_text_that_is_no_utf8_is_refused_with_its_place(flow, peer, caplog, spoil, where):
+    batch = peer.batch(2, (["items"], ["fine", b"\xff"]))
+    spoil(batch)
+    message = batch.SerializeToString().replace(b"TEXT", b"\xff\xfe\xfd\xfc")
+    raw = flow.channel.stream_unary("/lightgrid.v1.DeltaService/StreamDeltas")
+    error = refused(lambda: raw(iter([message]), metadata=peer.metadata, timeout=TIMEOUT_S))
+    assert (error.code, error.reason.value) == ("INVALID_ARGUMENT", "BAD_OP")
+    assert error.facts["path"] == where
+    assert not caplog.records
+    assert flow.value_of(peer)["items"] == []
+
+
+def text(content="TEXT"):
+    return value_pb2.Value(string_value=content)
 
 
 def test_a_call_that_does_not_exist_is_refused(flow, peer):
@@ -509,6 +552,26 @@ def test_a_work_that_is_not_read_from_still_counts_as_alive(flow, peer):
 
 
 # --- one server for one port -----
+
+
+def test_a_stream_without_a_message_answers_how_far_the_server_is(peer):
+    assert peer.send() == 1
+    assert peer.send(peer.batch(2, (["c"], 5))) == 2
+    assert peer.send() == 2
+
+
+def test_a_server_that_ends_lets_streams_end_in_order():
+    flow = Flow()
+    peer = flow.peer().joined()
+    deltas, commands = peer.stream(), peer.commands()
+    deltas.put(peer.batch(2, (["c"], 5)))
+    assert next(commands).HasField("ack")
+    wait_until(lambda: flow.hub.acked_seq_of(peer.work) == 2)
+    flow.server.stop()
+    assert deltas.call.result().acked_seq == 2
+    assert all(command.HasField("ack") for command in commands)  # and then its end, with OK
+    deltas.queue.put(None)
+    flow.close()
 
 
 def test_a_second_server_on_the_same_port_is_refused(flow):
