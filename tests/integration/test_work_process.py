@@ -650,11 +650,11 @@ def test_a_refused_work_says_why(flow, load):
         "class W(L.Work):\n    def __init__(self):\n        super().__init__()\n"
         "    def run(self): pass\n"
     )
-    flow.auth.work_token = lambda work, generation: "wrong"
+    flow.auth = Auth("of another app")
     process = flow.launch(make(module), path)
-    flow.auth.work_token = lambda work, generation: "right"
     assert flow.exit_code(process) == 1
-    assert "lightgrid: w cannot go on: the token does not open w" in process.log.read_text()
+    told = "lightgrid: w cannot go on: the token opens nothing of this app"
+    assert told in process.log.read_text()
 
 
 def test_a_fenced_work_leaves_in_order(flow, load):

@@ -29,16 +29,31 @@ def test_each_work_and_each_generation_of_it_has_a_token_of_its_own():
 
 def test_the_app_is_opened_by_its_token_alone():
     auth = Auth()
-    auth.check_app(bearer(auth.app_token))
-    assert reason_of(auth.check_app, bearer(auth.work_token("w", 1))) is Reason.TOKEN_INVALID
-    assert reason_of(auth.check_app, None) is Reason.TOKEN_MISSING
-    assert reason_of(auth.check_app, [("authorization", "")]) is Reason.TOKEN_MISSING
+    auth.identify(bearer(auth.app_token)).check_app()
+    of_a_work = auth.identify(bearer(auth.work_token("w", 1)))
+    assert reason_of(of_a_work.check_app) is Reason.NOT_ALLOWED
 
 
 def test_a_work_is_opened_by_its_token_and_the_apps():
     auth = Auth()
-    auth.check_work(bearer(auth.app_token), "w", 1)
-    auth.check_work(bearer(auth.work_token("w", 1)), "w", 1)
-    for token in (auth.work_token("w", 2), auth.work_token("v", 1), "", "ä"):
-        metadata = [("authorization", f"Bearer {token or 'x'}".encode("latin-1"))]
-        assert reason_of(auth.check_work, metadata, "w", 1) is Reason.NOT_ALLOWED
+    auth.identify(bearer(auth.app_token)).check_work("w", 1)
+    auth.identify(bearer(auth.work_token("w", 1))).check_work("w", 1)
+    for token in (auth.work_token("w", 2), auth.work_token("v", 1)):
+        assert reason_of(auth.identify(bearer(token)).check_work, "w", 1) is Reason.NOT_ALLOWED
+
+
+def test_a_call_without_a_token_is_told_from_one_whose_token_is_nobodys():
+    auth = Auth()
+    for metadata in (None, [], [("authorization", "")], [("authorization", "Basic abc")]):
+        assert reason_of(auth.identify, metadata) is Reason.TOKEN_MISSING
+    for token in ("x", "ä", "1.2.3", "..", "1..", Auth("other").work_token("w", 1)):
+        metadata = [("authorization", f"Bearer {token}".encode("latin-1"))]
+        assert reason_of(auth.identify, metadata) is Reason.TOKEN_INVALID
+
+
+def test_a_work_with_any_name_is_opened_by_its_token():
+    auth = Auth()
+    for name in ("root.w", "root.d.größe", "root.d.\ud800", "root.d.a/b"):
+        token = auth.work_token(name, 3)
+        assert token.isascii()
+        auth.identify(bearer(token)).check_work(name, 3)
