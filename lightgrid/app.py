@@ -78,9 +78,9 @@ class App:
         return None if self.outcome is None else self.outcome.exception
 
     @property
-    def flows(self) -> dict[str, Flow]:
-        """All flows, by name; the root too."""
-        return {self.root.name: self.root, **self.root.flows}
+    def flows(self) -> list[Flow]:
+        """All flows: the root, then those below it, as in `Flow.flows`."""
+        return [self.root, *self.root.flows.values()]
 
     @property
     def works(self) -> list[Work]:

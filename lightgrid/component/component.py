@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABCMeta
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from lightgrid.component.node import Node
@@ -17,6 +19,7 @@ from lightgrid.state.values import SCALAR_TYPES, Value, check_value, copy_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Self
 
 
 class ComponentType(ABCMeta):
@@ -27,13 +30,22 @@ class ComponentType(ABCMeta):
     parameter matters.
     """
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Make a component and close its set of names."""
-        component = super().__call__(*args, **kwargs)
-        component._lightgrid_node.initializing = False
-        if not component._lightgrid_initialized:
-            raise _forgotten_init(cls)
-        return component
+    # A type checker that saw this would take its result for the type of every component, and
+    # its arguments for those of every class.
+    if not TYPE_CHECKING:
+
+        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+            """Make a component and close its set of names."""
+            component = super().__call__(*args, **kwargs)
+            component._lightgrid_node.initializing = False
+            if not component._lightgrid_initialized:
+                raise _forgotten_init(cls)
+            return component
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """How a component of this class is made, for `help` and `inspect`: as `__init__` says."""
+        return inspect.signature(MethodType(cls.__init__, cls))  # type: ignore[misc]
 
 
 class Component(metaclass=ComponentType):
@@ -60,7 +72,7 @@ class Component(metaclass=ComponentType):
     _lightgrid_node: Node
     _lightgrid_vars: dict[str, Value]
 
-    def __new__(cls, *_args: Any, **_kwargs: Any) -> Any:
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
         """Make the component's node, before any `__init__` can assign."""
         component = super().__new__(cls)
         component._lightgrid_prepare()
@@ -77,20 +89,23 @@ class Component(metaclass=ComponentType):
         put(self, "_lightgrid_dirty", node.dirty)
         put(self, "_lightgrid_initialized", False)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Assign an attribute; a public one is checked, and noted as changed."""
-        # The fast path: a scalar of the type that was assigned here since the last
-        # collection. Between the look into `dirty` and the store there is no call and no
-        # jump back, and only there does the interpreter switch threads: the collector
-        # cannot take the mark in between and miss the value. So `type` is called first.
-        # Of a pinned type, an int beyond 64 bits is found when it is collected, not here.
-        try:
-            if type(value) is self._lightgrid_dirty[name]:
-                self._lightgrid_vars[name] = value
-                return
-        except KeyError:
-            pass
-        self._lightgrid_assign(name, value)
+    # A type checker that saw this would let any name be assigned.
+    if not TYPE_CHECKING:
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            """Assign an attribute; a public one is checked, and noted as changed."""
+            # The fast path: a scalar of the type that was assigned here since the last
+            # collection. Between the look into `dirty` and the store there is no call and no
+            # jump back, and only there does the interpreter switch threads: the collector
+            # cannot take the mark in between and miss the value. So `type` is called first.
+            # Of a pinned type, an int beyond 64 bits is found when it is collected, not here.
+            try:
+                if type(value) is self._lightgrid_dirty[name]:
+                    self._lightgrid_vars[name] = value
+                    return
+            except KeyError:
+                pass
+            self._lightgrid_assign(name, value)
 
     def __delattr__(self, name: str) -> None:
         """Delete a private attribute; state and components stay."""

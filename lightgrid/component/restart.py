@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal, TypeAlias
 
 
 class RestartWhen(StrEnum):
@@ -13,6 +14,10 @@ class RestartWhen(StrEnum):
     NEVER = "never"
     ON_FAILURE = "on_failure"
     ALWAYS = "always"
+
+
+#: A `RestartWhen`, or its word.
+RestartWord: TypeAlias = RestartWhen | Literal["never", "on_failure", "always"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class Restart:
         healthy_after_s: A process that lived this long counts as the first one again.
     """
 
-    when: str = RestartWhen.NEVER
+    when: RestartWord = RestartWhen.NEVER
     max_attempts: int | None = None
     first_delay_s: float = 0.5
     factor: float = 2.0

@@ -62,7 +62,8 @@ class WorkStatus:
         reason: Why, where there is something to say.
         message: For people; of a user's exception the formatted traceback.
         time_s: When, in seconds since the epoch.
-        result: What the call returned, once it succeeded.
+        result: What the call's `run` returned, once it has succeeded: None, bool, int, float,
+            str, bytes, list, tuple or dict with str keys. None before, and of a process.
         attempt: How often the process was started for it, from 1; 0 before.
     """
 

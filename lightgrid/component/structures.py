@@ -8,7 +8,7 @@ happens to their neighbours later.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, MutableSequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 from lightgrid.component.component import Component
 from lightgrid.component.work import Work
@@ -16,11 +16,23 @@ from lightgrid.errors import ComponentError
 from lightgrid.state.layout import FLOWS, STRUCTURES, WORKS
 from lightgrid.state.values import Value
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    from lightgrid.component.flow import Flow
+
+    # `L.List()` without members is of any: no annotation is asked for.
+    Member = TypeVar("Member", bound=Component, default=Any)
+else:
+    from typing import TypeVar
+
+    Member = TypeVar("Member", bound=Component)
+
 
 class Structure(Component):
     """What `List` and `Dict` share."""
 
-    def _lightgrid_checked(self, key: str, member: Any) -> Component:
+    def _lightgrid_checked(self, key: str, member: Any) -> Any:
         """Return a component that can come in under a key, whatever is there now."""
         where = f"{self._lightgrid_node.label}[{key!r}]"
         member = as_structure(member)
@@ -44,33 +56,35 @@ class Structure(Component):
         return [one for one in self._lightgrid_node.walk() if isinstance(one, Work)]
 
     @property
-    def flows(self) -> dict[str, Component]:
+    def flows(self) -> dict[str, Flow]:
         """The flows in here, at any depth, by name."""
         return {
-            one.name: one
+            one.name: cast("Flow", one)
             for one in self._lightgrid_node.walk()
             if not isinstance(one, Work | Structure)
         }
 
 
-class List(Structure, MutableSequence[Any]):
+class List(Structure, MutableSequence[Member]):
     """A list of components: flows, works, or structures again."""
 
-    def __init__(self, *members: Any) -> None:
+    def __init__(self, *members: Member) -> None:
         super().__init__()
-        self._members: list[Component] = []
+        self._members: list[Member] = []
         self._next_key = 0
         self.extend(members)
 
     @overload
-    def __getitem__(self, index: int) -> Any: ...
+    def __getitem__(self, index: int) -> Member: ...
     @overload
-    def __getitem__(self, index: slice) -> Any: ...
-    def __getitem__(self, index: int | slice) -> Any:
+    def __getitem__(self, index: slice) -> list[Member]: ...
+    def __getitem__(self, index: int | slice) -> Member | list[Member]:
         """Return a member by its position now, or several."""
         return self._members[index]
 
-    def __setitem__(self, index: Any, member: Any) -> None:
+    def __setitem__(  # type: ignore[override]  # of a slice it is refused
+        self, index: int, member: Member
+    ) -> None:
         """Put another component in a member's position; the old one leaves."""
         if isinstance(index, slice):
             raise ComponentError(f"{self.name}: assign members one by one")
@@ -90,7 +104,7 @@ class List(Structure, MutableSequence[Any]):
         """Return how many members there are."""
         return len(self._members)
 
-    def insert(self, index: int, member: Any) -> None:
+    def insert(self, index: int, member: Member) -> None:
         """Take a component in before a position; its name is the next number."""
         key = str(self._next_key)
         component = self._lightgrid_checked(key, member)
@@ -102,7 +116,7 @@ class List(Structure, MutableSequence[Any]):
         """Turn the order around. The members keep their names."""
         self._members.reverse()
 
-    def sort(self, *, key: Callable[[Any], Any], reverse: bool = False) -> None:
+    def sort(self, *, key: Callable[[Member], Any], reverse: bool = False) -> None:
         """Bring the members into an order. They keep their names."""
         self._members.sort(key=key, reverse=reverse)
 
@@ -139,29 +153,41 @@ class List(Structure, MutableSequence[Any]):
         return tuple(self._members)
 
     def _lightgrid_drop(self, child: Component) -> None:
-        self._members.remove(child)
+        self._members.remove(cast("Member", child))
         self._lightgrid_node.give_up(child)
 
+    def __add__(self, other: list[Member] | List[Member]) -> list[Member]:
+        """Return the members of both as a plain list, which is no component."""
+        if not isinstance(other, list | List):
+            return NotImplemented
+        return [*self, *other]
+
+    def __radd__(self, other: list[Member]) -> list[Member]:
+        """The same the other way around."""
+        return [*other, *self] if isinstance(other, list) else NotImplemented
+
     def __eq__(self, other: object) -> bool:
-        """Tell whether it is the same structure."""
-        return self is other
+        """Tell whether a plain list has the same members, or it is the same structure."""
+        # Two structures are two places in the tree, even while both are empty; and what is equal
+        # would need equal hashes, which a plain list does not have.
+        return self._members == other if isinstance(other, list) else self is other
 
     __hash__ = object.__hash__
 
 
-class Dict(Structure, MutableMapping[str, Any]):
+class Dict(Structure, MutableMapping[str, Member]):
     """A dict of components: flows, works, or structures again."""
 
-    def __init__(self, members: Mapping[str, Any] | None = None, **more: Any) -> None:
+    def __init__(self, members: Mapping[str, Member] | None = None, **more: Member) -> None:
         super().__init__()
-        self._members: dict[str, Component] = {}
+        self._members: dict[str, Member] = {}
         self.update(members or {}, **more)
 
-    def __getitem__(self, key: str) -> Any:
+    def __getitem__(self, key: str) -> Member:
         """Return a member."""
         return self._members[key]
 
-    def __setitem__(self, key: str, member: Any) -> None:
+    def __setitem__(self, key: str, member: Member) -> None:
         """Take a component in under a key; one that was there leaves."""
         if not isinstance(key, str):
             raise ComponentError(f"{self.name}: a key should be a str, not {key!r}")
@@ -194,8 +220,8 @@ class Dict(Structure, MutableMapping[str, Any]):
         self._lightgrid_node.give_up(child)
 
     def __eq__(self, other: object) -> bool:
-        """Tell whether it is the same structure."""
-        return self is other
+        """Tell whether a plain dict has the same members, or it is the same structure."""
+        return self._members == other if isinstance(other, dict) else self is other
 
     __hash__ = object.__hash__
 

@@ -15,7 +15,7 @@ from lightgrid.component.backend import ProcessSide, is_in_flow_code
 from lightgrid.component.call_key import NO_ARGUMENTS, call_key
 from lightgrid.component.calls import CallPending, CallTable
 from lightgrid.component.component import Component
-from lightgrid.component.restart import Restart, RestartWhen
+from lightgrid.component.restart import Restart, RestartWhen, RestartWord
 from lightgrid.component.status import WorkStage, WorkStatus
 from lightgrid.errors import ComponentError, place_of, short_name
 from lightgrid.state.deepdiff_form import Delta
@@ -68,7 +68,7 @@ class Work(Component):
         receive_updates: bool = False,
         start_with_flow: bool = True,
         stop_grace_s: float | None = None,
-        restart: Restart | str = RestartWhen.NEVER,
+        restart: Restart | RestartWord = RestartWhen.NEVER,
         run_timeout_s: float | None = None,
         stall_timeout_s: float | None = None,
         launch: bool = True,

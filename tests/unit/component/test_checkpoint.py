@@ -154,8 +154,8 @@ def test_components_are_found_by_their_names():
     assert app.get_component_by_name("root") is app.root
     for name, work in app.named_works:
         assert app.get_component_by_name(name) is work
-    for name, flow in app.flows.items():
-        assert app.get_component_by_name(name) is flow
+    for flow in app.flows:
+        assert app.get_component_by_name(flow.name) is flow
     assert app.get_component_by_name("root.by_name.z").x == 26
     with pytest.raises(ValueError, match="begins with root"):
         app.get_component_by_name("branch.w")
