@@ -3,6 +3,7 @@
 # The layout, from the inside out. Imports go one way, towards the start of this list.
 #
 # errors      every exception, by whose fault it is
+# moving      what programs of the predecessor say and nothing comes of
 # state       values, paths, deltas, the state tree: plain data, no thread, socket or clock
 # component   what users subclass: Component, Flow, Work, structures, status, calls
 # protocol    what a work and a flow owe each other, as state machines: plain data again
@@ -12,10 +13,11 @@
 # execution   what runs an app, put together: tree, loop, server, processes, logs
 # terminal    what a person sees of a running app
 # app         App, the tree of components that is run
+# core, structures   names where people import them from
 # cli         lightgrid flow | work | ps | logs | state
 
+from lightgrid import structures
 from lightgrid.app import App
-from lightgrid.component import structures
 from lightgrid.component.command_work import CommandWork, ExternalWork
 from lightgrid.component.flow import Flow
 from lightgrid.component.restart import Restart
@@ -29,6 +31,7 @@ from lightgrid.errors import (
     UnsupportedValueError,
     WorkStopped,
 )
+from lightgrid.moving.cloud import BuildConfig, CloudCompute
 from lightgrid.runtime.options import RunOptions
 from lightgrid.state.deepdiff_form import Delta
 
@@ -36,11 +39,14 @@ from lightgrid.state.deepdiff_form import Delta
 LightningApp = App
 LightningFlow = Flow
 LightningWork = Work
+WorkStageStatus = WorkStage
 
 __version__ = "0.1.0"
 
 __all__ = [
     "App",
+    "BuildConfig",
+    "CloudCompute",
     "CommandWork",
     "ComponentError",
     "Delta",
@@ -59,6 +65,7 @@ __all__ = [
     "UnsupportedValueError",
     "Work",
     "WorkStage",
+    "WorkStageStatus",
     "WorkStatus",
     "WorkStopped",
     "structures",

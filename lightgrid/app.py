@@ -14,6 +14,8 @@ from lightgrid.component.component import Component
 from lightgrid.component.flow import Flow
 from lightgrid.component.work import Work
 from lightgrid.errors import ComponentError, LightgridError
+from lightgrid.moving.cloud import CloudCompute
+from lightgrid.moving.notices import tell_options
 from lightgrid.process.app_file import is_loaded_in_work
 from lightgrid.runtime.options import RunOptions
 from lightgrid.runtime.outcome import AppStage, Outcome
@@ -34,19 +36,29 @@ class App:
         root: The root flow; or a work, which then is run once.
         stop_grace_s: How long a work may take to end before it is killed, in
             seconds, where the work does not say itself.
+        log_level: Taken from programs of the predecessor, told once, and of no effect;
+            so is `flow_cloud_compute`.
 
     Raises:
         TypeError: The root is no component, or a flow without a `run` that takes no arguments.
     """
 
-    def __init__(self, root: Flow | Work, *, stop_grace_s: float = DEFAULT_STOP_GRACE_S) -> None:
+    def __init__(
+        self,
+        root: Flow | Work,
+        *,
+        stop_grace_s: float = DEFAULT_STOP_GRACE_S,
+        log_level: str | None = None,
+        flow_cloud_compute: CloudCompute | None = None,
+    ) -> None:
+        tell_options(log_level=log_level, flow_cloud_compute=flow_cloud_compute)
         if isinstance(root, type) and issubclass(root, Component):
             raise TypeError(f"{root.__name__} is a class; write L.App({root.__name__}())")
         if isinstance(root, Work):
             root = _RunOnce(root)
         if not isinstance(root, Flow):
             raise TypeError(f"the root of an app is a flow or a work, not a {type(root).__name__}")
-        if type(root).run is Flow.run:
+        if type(root).run is Flow.run and "run" not in vars(root):
             raise TypeError(f"{type(root).__name__} has no run method: a root flow needs one")
         try:
             inspect.signature(root.run, follow_wrapped=False).bind()

@@ -174,6 +174,10 @@ class WorkFailedError(LightgridError):
         super().__init__(message)
 
 
+class SlowFlowWarning(UserWarning):
+    """The root's `run` takes so long that what works do is seen late."""
+
+
 class WorkStopped(SystemExit):
     """Raised in a work's main thread to end its `run` when the work is to stop.
 

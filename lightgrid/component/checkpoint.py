@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from lightgrid.component.flow import Flow
 from lightgrid.errors import ComponentError
 from lightgrid.state.values import Value
 
@@ -23,9 +24,9 @@ def dump_states(root: Component) -> dict[str, dict[str, Value]]:
 def load_states(root: Component, states: States, *, strict: bool = True) -> None:
     """Take over what `dump_states` returned.
 
-    Each component's `load_state_dict` is called with its own state and the
-    states of those below it, parents first: a flow that makes components as it
-    runs makes them again there.
+    Each component's `load_state_dict` is called with its own state, parents first,
+    and that of a flow with the states of what it has to make again: a flow that
+    makes components as it runs does it there.
 
     Raises:
         ComponentError: With `strict`, a state without its component, or the
@@ -38,7 +39,7 @@ def load_states(root: Component, states: States, *, strict: bool = True) -> None
             raise ComponentError(f"there is no state for {name}; strict=False leaves it as it is")
         own = {}
     below = {key: state for key, state in states.items() if key.startswith(f"{name}.")}
-    root.load_state_dict(own, below, strict=strict)
+    root.load_state_dict(own, _to_be_made(root, below), strict=strict)
     children = list(root._lightgrid_children())
     if strict:
         known = tuple(child.name for child in children)
@@ -50,3 +51,25 @@ def load_states(root: Component, states: States, *, strict: bool = True) -> None
                 )
     for child in children:
         load_states(child, states, strict=strict)
+
+
+def _to_be_made(component: Component, below: States) -> dict[str, dict[str, Value]]:
+    """Return the states below a flow whose components are not there, by their names from it.
+
+    Those to which another flow is nearer are left to it.
+    """
+    if not isinstance(component, Flow):
+        return {}
+    own = component.name
+    there = {one.name: isinstance(one, Flow) for one in component._lightgrid_node.walk()}
+
+    def nearest_flow(name: str) -> str:
+        while not there.get(name):
+            name = name.rpartition(".")[0]
+        return name
+
+    return {
+        name.removeprefix(f"{own}."): state
+        for name, state in below.items()
+        if name not in there and nearest_flow(name) == own
+    }

@@ -14,6 +14,7 @@ from lightgrid.errors import (
     UndeclaredAttributeError,
     UnsupportedValueError,
 )
+from lightgrid.moving.notices import tell_hooks
 from lightgrid.state.layout import CALLS, CHILDREN, VARS
 from lightgrid.state.values import SCALAR_TYPES, Value, check_value, copy_value
 
@@ -71,6 +72,11 @@ class Component(metaclass=ComponentType):
     _lightgrid_initialized: bool
     _lightgrid_node: Node
     _lightgrid_vars: dict[str, Value]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Tell of methods that the predecessor called and nothing calls here."""
+        super().__init_subclass__(**options)
+        tell_hooks(cls)
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
         """Make the component's node, before any `__init__` can assign."""
@@ -185,7 +191,6 @@ class Component(metaclass=ComponentType):
         self,
         state: Mapping[str, Value],
         children_states: Mapping[str, Mapping[str, Value]],
-        *,
         strict: bool = True,
     ) -> None:
         """Take over what `state_dict` returned; the components below are loaded afterwards.
@@ -195,7 +200,9 @@ class Component(metaclass=ComponentType):
 
         Args:
             state: The component's own.
-            children_states: By name, of all components below.
+            children_states: Of the components below that are to be made again, by their
+                names from here: "w", "trainers.0", and "trainers.0.w" of what is below one.
+                Nothing of flows below that are there: they are told themselves.
             strict: Whether a variable that is not here, or lacks, is an error.
 
         Raises:

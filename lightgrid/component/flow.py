@@ -44,8 +44,10 @@ class Flow(Component):
         self._schedules: dict[str, Schedule] = {}
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
-        """Decide what is to be done now. Keep it short: it is called again."""
-        raise NotImplementedError
+        """Decide what is to be done now. Keep it short: it is called again.
+
+        A flow without a `run` of its own does nothing; it cannot be the root.
+        """
 
     def stop(self, end_msg: str = "") -> None:
         """End the app with exit code 0, after its works have ended."""
@@ -136,6 +138,9 @@ class Flow(Component):
                     f"{node.label}.{name} is a component and can't be changed once defined. Put "
                     "components that come and go into a List or Dict"
                 )
+            return
+        if name == "run" and callable(value):
+            object.__setattr__(self, name, value)  # no state: Python's way to override one object's
             return
         value = as_structure(value)
         if isinstance(value, Component):

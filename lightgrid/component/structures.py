@@ -129,7 +129,6 @@ class List(Structure, MutableSequence[Member]):
         self,
         state: Mapping[str, Value],
         children_states: Mapping[str, Mapping[str, Value]],
-        *,
         strict: bool = True,
     ) -> None:
         """Give the members, in their order, the names they had. See `Component.load_state_dict`."""

@@ -18,6 +18,8 @@ from lightgrid.component.component import Component
 from lightgrid.component.restart import Restart, RestartWhen, RestartWord
 from lightgrid.component.status import WorkStage, WorkStatus
 from lightgrid.errors import ComponentError, place_of, short_name
+from lightgrid.moving.cloud import BuildConfig, CloudCompute
+from lightgrid.moving.notices import tell_options
 from lightgrid.state.deepdiff_form import Delta
 from lightgrid.state.delta import apply_fitting
 from lightgrid.state.layout import CALLS, STATUS
@@ -57,6 +59,8 @@ class Work(Component):
         launch: The app starts the process; else one dials in by itself.
         host: Address of a server that the work runs, if it runs one.
         port: Its port; None to have a free one chosen.
+        cloud_compute: Taken from programs of the predecessor, told once, and of no effect;
+            so are `cloud_build_config` and `local_build_config`.
     """
 
     def __init__(
@@ -74,8 +78,16 @@ class Work(Component):
         launch: bool = True,
         host: str = "127.0.0.1",
         port: int | None = None,
+        cloud_compute: CloudCompute | None = None,
+        cloud_build_config: BuildConfig | None = None,
+        local_build_config: BuildConfig | None = None,
     ) -> None:
         super().__init__()
+        tell_options(
+            cloud_compute=cloud_compute,
+            cloud_build_config=cloud_build_config,
+            local_build_config=local_build_config,
+        )
         self._parallel = parallel
         self._cache_calls = cache_calls
         self._raise_exception = raise_exception

@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from lightgrid.errors import AppLoadError, LightgridError
+from lightgrid.moving.notices import ignore_notices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,6 +76,7 @@ def load_in_work(path: str | None, main_module: str | None = None) -> ModuleType
         AppLoadError: As `load_app_file`.
         BaseException: As `load_app_file`.
     """
+    ignore_notices()
     if path is None:
         module = ModuleType("__main__")
         _replace_main(module)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import secrets
 import time
+import warnings
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -31,7 +32,9 @@ from lightgrid.errors import (
     LightgridError,
     Reason,
     RefusedError,
+    SlowFlowWarning,
     WorkFailedError,
+    place_of,
     short_name,
 )
 from lightgrid.process.app_file import user_trace
@@ -177,10 +180,12 @@ class AppLoop:
         costs_s = self._recent_costs_s
         if 0 < len(costs_s) == costs_s.maxlen and sum(costs_s) > _SLOW_RUN_S * len(costs_s):
             self._recent_costs_s = deque(maxlen=0)  # not again
-            self._observer.said(
+            # By Python's own means, as the predecessor did: people filter it and test for it.
+            warnings.warn_explicit(
                 f"the flow's run takes {sum(costs_s) / len(costs_s):.1f} s on average; works' "
                 "changes wait for it. Move what takes long into a work",
-                is_problem=True,
+                SlowFlowWarning,
+                *place_of(self._root.run),
             )
 
     def _gather(self) -> None:

@@ -22,6 +22,15 @@ processes of works by value, with the functions and globals that they use.
 """
 
 from lightgrid.testing.app_tester import AppTester, NotReachedError, stepping
+from lightgrid.testing.empty import EmptyFlow, EmptyWork
 from lightgrid.testing.work_run import WorkRun, run_work
 
-__all__ = ["AppTester", "NotReachedError", "WorkRun", "run_work", "stepping"]
+__all__ = [
+    "AppTester",
+    "EmptyFlow",
+    "EmptyWork",
+    "NotReachedError",
+    "WorkRun",
+    "run_work",
+    "stepping",
+]

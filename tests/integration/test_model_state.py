@@ -6,7 +6,7 @@ import time
 import pytest
 
 import lightgrid as L
-from lightgrid.errors import ClosedError, ComponentError
+from lightgrid.errors import ClosedError, ComponentError, SlowFlowWarning, place_of
 from lightgrid.runtime import app_loop
 from lightgrid.runtime.observer import Observer
 from lightgrid.runtime.options import RunOptions
@@ -165,7 +165,7 @@ def test_a_work_as_the_root_runs_once_and_ends_the_app():
     assert work.pid not in (0, os.getpid())
 
 
-def test_a_slow_flow_is_warned_of_once(monkeypatch):
+def test_a_slow_flow_is_told_once_as_a_python_warning_at_its_run(monkeypatch):
     monkeypatch.setattr(app_loop, "_SLOW_RUN_S", 0.01)
 
     class Slow(L.Flow):
@@ -179,20 +179,10 @@ def test_a_slow_flow_is_warned_of_once(monkeypatch):
             if self.count == 15:
                 self.stop()
 
-    class Listener(Observer):
-        def __init__(self):
-            self.problems = []
-
-        def said(self, message, *, is_problem=False):
-            if is_problem:
-                self.problems.append(message)
-
-    app = L.App(Slow())
-    listener = Listener()
-    app.execute(RunOptions(), listener)
-    (problem,) = listener.problems
-    assert "the flow's run takes" in problem
-    assert "into a work" in problem
+    with pytest.warns(SlowFlowWarning, match="the flow's run takes .* into a work") as told:
+        L.App(Slow()).execute(RunOptions(), Observer())
+    (warning,) = told
+    assert (warning.filename, warning.lineno) == place_of(Slow.run)
 
 
 def test_a_flow_is_ready_when_those_below_it_are():

@@ -51,7 +51,7 @@ class Root(L.Flow):
         assert_type(self.branch.run("word"), str)
         assert_type(self.ws[0], Counter)
         assert_type(self.ws[:1], list[Counter])
-        assert_type(self.ws + [Counter()], list[Counter])
+        assert_type(self.ws + [Counter()], list[Counter])  # noqa: RUF005
         assert_type([work.count for work in self.ws], list[int])
         assert_type(self.of_two_kinds[0], L.Work)
         assert_type(self.wd["a"], Counter)

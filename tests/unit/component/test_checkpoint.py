@@ -39,16 +39,16 @@ class Root(L.Flow):
     def run(self):
         pass
 
-    def load_state_dict(self, state, children_states, *, strict=True):
+    def load_state_dict(self, state, children_states, strict=True):
         for name in children_states:
-            first, *rest = name.removeprefix("root.").split(".")
+            first, *rest = name.split(".")
             if first == "many" and len(rest) == 1:
                 self.many.append(Branch())
             if first == "by_name" and len(rest) == 1:
                 self.by_name[rest[0]] = W()
-            if name == "root.late":
+            if name == "late":
                 self.late = W()
-        super().load_state_dict(state, children_states, strict=strict)
+        super().load_state_dict(state, children_states, strict)
 
 
 def grown():
@@ -170,3 +170,47 @@ def test_works_come_by_name_then_those_of_flows_then_those_of_structures():
         "many.4.w", "many.0.w", "many.2.w", "many.3.w",
     ]  # fmt: skip
     assert [work.name for work in grown().works(recurse=False)] == ["root.late"]
+
+
+class Noting(L.Flow):
+    """Notes which children it is told to make again."""
+
+    def __init__(self, **children):
+        super().__init__()
+        self._told = None
+        for name, child in children.items():
+            setattr(self, name, child)
+
+    def run(self):
+        pass
+
+    def load_state_dict(self, state, children_states, strict=True):
+        self._told = sorted(children_states)
+        super().load_state_dict(state, children_states, strict=False)
+
+
+def test_a_flow_is_told_what_it_has_to_make_again_by_names_as_they_are_from_it():
+    def tree(**late):
+        return Noting(fixed=W(), many=L.List(), below=Noting(fixed=W(), **late))
+
+    before = tree(late=Noting(w=W()))
+    before.dynamic = Noting(w=W())
+    before.many.append(W())
+    after = tree()
+    L.App(after).load_state_dict(L.App(before).state_dict(), strict=False)
+    assert after._told == ["dynamic", "dynamic.w", "many.0"]
+    assert after.below._told == ["late", "late.w"]
+
+
+def test_a_flow_that_was_made_again_is_told_in_turn_what_is_below_it():
+    class Maker(Noting):
+        def load_state_dict(self, state, children_states, strict=True):
+            self.dynamic = Noting()
+            super().load_state_dict(state, children_states, strict)
+
+    before = Maker()
+    before.dynamic = Noting(w=W())
+    after = Maker()
+    L.App(after).load_state_dict(L.App(before).state_dict(), strict=False)
+    assert after._told == ["dynamic", "dynamic.w"]
+    assert after.dynamic._told == ["w"]

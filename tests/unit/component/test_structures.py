@@ -227,7 +227,36 @@ def test_empty_lists_and_dicts_stay_state():
     assert root.state["vars"] == {"a": [], "b": {}}
 
 
-def test_a_structure_is_only_equal_to_itself():
+def test_a_structure_equals_a_plain_one_with_its_members_and_no_other_structure():
+    one, other = W(), W()
+    assert lightgrid.List() == []
+    assert lightgrid.List(one, other) == [one, other]
+    assert [one] != lightgrid.List(W())
+    assert lightgrid.Dict() == {}
+    third = W()
+    assert {"a": third} == lightgrid.Dict(a=third)
     assert lightgrid.List() != lightgrid.List()
-    assert lightgrid.Dict() != {}
-    assert len({lightgrid.List(), lightgrid.Dict()}) == 2
+    assert lightgrid.Dict() != lightgrid.Dict()
+    assert len({lightgrid.List(), lightgrid.List(), lightgrid.Dict()}) == 3
+
+
+def test_a_list_and_another_make_a_plain_list():
+    one, other, third = W(), W(), W()
+    root = F(ws=lightgrid.List(one), more=lightgrid.List(other))
+    assert root.ws + root.more == [one, other]
+    assert root.ws + [third] == [one, third]  # noqa: RUF005 - it is what is tested
+    assert [third] + root.ws == [third, one]  # noqa: RUF005
+    assert type(root.ws + root.more) is list
+    assert one.name == "root.ws.0"
+    with pytest.raises(TypeError):
+        root.ws + 1
+    with pytest.raises(TypeError):
+        () + root.ws  # noqa: RUF005
+
+
+def test_a_list_inside_a_list_is_removed_and_not_its_equal_neighbour():
+    root = F(ws=lightgrid.List(lightgrid.List(), lightgrid.List()))
+    second = root.ws[1]
+    del root.ws[1]
+    assert second.name == "root"
+    assert root.ws[0].name == "root.ws.0"

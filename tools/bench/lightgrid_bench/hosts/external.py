@@ -45,7 +45,7 @@ class Root(lightgrid.Flow):
         self._calls = calls
         self._looks = looks
         self._changed: dict[str, None] = {}
-        self._by_name = {work.name: work for work in self.players}
+        self._by_name: dict[str, Any] = {work.name: work for work in self.players}
         self._ages_ms: list[float] = []
         self._call_s = 0.0
         self._call_count = 0

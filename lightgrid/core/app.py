@@ -1,0 +1,5 @@
+"""`LightningApp`, where it was."""
+
+from lightgrid.app import App as LightningApp
+
+__all__ = ["LightningApp"]
