@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lightgrid.component.work import Work
 from lightgrid.errors import ComponentError
 from lightgrid.state.values import Value
 
+if TYPE_CHECKING:
 
-class CommandWork(Work):
+    class _WithVariables(Work):
+        """For type checkers: what an object is made with says which variables it has."""
+
+        def __getattr__(self, name: str) -> Value: ...
+        def __setattr__(self, name: str, value: Value) -> None: ...
+
+else:
+    _WithVariables = Work
+
+
+class CommandWork(_WithVariables):
     """Any executable as a work. Its keyword arguments are its variables.
 
     Each call starts the program, with the call's arguments behind those of the
@@ -58,7 +69,7 @@ class CommandWork(Work):
         return self._environment
 
 
-class ExternalWork(Work):
+class ExternalWork(_WithVariables):
     """A work that no one starts: a process dials in by itself, from anywhere.
 
     Its keyword arguments are its variables. The flow's terminal says with which

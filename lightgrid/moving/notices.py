@@ -52,9 +52,9 @@ def tell_options(**values: object) -> None:
 
 
 def tell_hooks(cls: type) -> None:
-    """Tell of methods of a new class that nothing calls."""
+    """Tell of methods of a new class that nothing calls, its own and inherited ones."""
     for name, instead in _HOOKS.items():
-        if name in vars(cls):
+        if hasattr(cls, name):
             _tell(name, f"{cls.__name__}.{name} is never called: {instead}")
 
 

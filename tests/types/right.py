@@ -34,6 +34,7 @@ class Root(L.Flow):
         super().__init__()
         self.w = Counter()
         self.program = L.CommandWork(["true"], counter=0)
+        self.elsewhere = L.ExternalWork(level=1.5)
         self.branch = Branch()
         self.ws = L.List(Counter(), Counter())
         self.of_two_kinds = L.List[L.Work](Counter(), L.ExternalWork())
@@ -48,6 +49,8 @@ class Root(L.Flow):
         assert_type(self.w.status.stage, L.WorkStage)
         assert_type(self.w.status.result, Any)
         assert_type(self.program, L.CommandWork)
+        assert_type(self.program.counter, Any)
+        self.elsewhere.level = 2.5
         assert_type(self.branch.run("word"), str)
         assert_type(self.ws[0], Counter)
         assert_type(self.ws[:1], list[Counter])

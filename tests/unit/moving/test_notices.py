@@ -63,6 +63,12 @@ def test_a_hook_that_is_called_no_more_is_told_once_where_its_class_is(kind, hoo
     assert [one.filename for one in told] == [__file__]
 
 
+def test_a_hook_of_a_class_that_is_mixed_in_is_told():
+    mixin = type("Page", (), {"configure_layout": lambda self: []})
+    with pytest.warns(MovedWarning, match=r"Mine\.configure_layout is never called"):
+        type("Mine", (mixin, L.Flow), {})
+
+
 def test_every_one_is_told_where_warnings_are_errors():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
