@@ -2,51 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
-from abc import ABCMeta
-from types import MethodType
 from typing import TYPE_CHECKING, Any
 
+from lightgrid.component.component_type import ComponentType, forgotten_init
 from lightgrid.component.node import Node
 from lightgrid.errors import (
-    ComponentAttributeError,
     ComponentError,
     UndeclaredAttributeError,
     UnsupportedValueError,
 )
-from lightgrid.moving.notices import tell_hooks
 from lightgrid.state.layout import CALLS, CHILDREN, VARS
 from lightgrid.state.values import SCALAR_TYPES, Value, check_value, copy_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Self
-
-
-class ComponentType(ABCMeta):
-    """Makes components: what is assigned while `__init__` runs is state.
-
-    A flag set around `__init__`, not a look at the frames of the stack, tells
-    whether it runs: helpers that `__init__` calls count, and no name of a first
-    parameter matters.
-    """
-
-    # A type checker that saw this would take its result for the type of every component, and
-    # its arguments for those of every class.
-    if not TYPE_CHECKING:
-
-        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-            """Make a component and close its set of names."""
-            component = super().__call__(*args, **kwargs)
-            component._lightgrid_node.initializing = False
-            if not component._lightgrid_initialized:
-                raise _forgotten_init(cls)
-            return component
-
-    @property
-    def __signature__(cls) -> inspect.Signature:
-        """How a component of this class is made, for `help` and `inspect`: as `__init__` says."""
-        return inspect.signature(MethodType(cls.__init__, cls))  # type: ignore[misc]
 
 
 class Component(metaclass=ComponentType):
@@ -72,11 +42,6 @@ class Component(metaclass=ComponentType):
     _lightgrid_initialized: bool
     _lightgrid_node: Node
     _lightgrid_vars: dict[str, Value]
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        """Tell of methods that the predecessor called and nothing calls here."""
-        super().__init_subclass__(**options)
-        tell_hooks(cls)
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
         """Make the component's node, before any `__init__` can assign."""
@@ -304,7 +269,7 @@ class Component(metaclass=ComponentType):
     def _lightgrid_check_new(self, name: str) -> None:
         """Refuse a name that the framework uses, and any before the framework is set up."""
         if not self._lightgrid_initialized:
-            raise _forgotten_init(type(self), f"It has to come before self.{name} is set")
+            raise forgotten_init(type(self), f"It has to come before self.{name} is set")
         if _is_of_framework(type(self), name):
             raise ComponentError(
                 f"{self._lightgrid_node.label}: {name} is what lightgrid calls something of its "
@@ -314,11 +279,6 @@ class Component(metaclass=ComponentType):
     def _lightgrid_advice(self, name: str, found: object) -> str:
         """Return what to do about a component found in the value of a variable."""
         return f"a {type(found).__name__} is a component; only flows can have components"
-
-
-def _forgotten_init(cls: type, more: str = "") -> ComponentAttributeError:
-    text = f"{cls.__name__}: Did you forget to call super().__init__()? {more}"
-    return ComponentAttributeError(text.rstrip())
 
 
 def _is_data_descriptor(cls: type, name: str) -> bool:

@@ -31,8 +31,6 @@ _HOOKS: Final = {
     ),
 }
 
-_OURS: Final = ("lightgrid", "abc")
-
 _told: Final[set[str]] = set()
 
 
@@ -71,8 +69,8 @@ def _tell(name: str, text: str) -> None:
 
 
 def _users_line() -> tuple[str, int]:
-    """Return the line of the user's that is at work: classes are made by way of `abc`."""
+    """Return the line of the user's that is at work."""
     frame = sys._getframe(2)
-    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in _OURS:
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("lightgrid."):
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno

@@ -32,8 +32,9 @@ NAMES = {
         local_build_config= cloud_build_config= cloud_compute= cloud_compute parallel cache_calls
         host port url internal_ip public_ip run on_start on_exit on_exception start stop delete
         status statuses has_started has_stopped has_succeeded has_failed has_timeout is_running
-        is_pending num_timeouts num_successes name display_name state state_vars state_with_changes set_state
-        changes apply_flow_delta configure_layout lightningignore _run_executor_cls _start_method
+        is_pending num_timeouts num_successes name display_name state state_vars state_with_changes
+        set_state changes apply_flow_delta configure_layout lightningignore _run_executor_cls
+        _start_method
     """,
     "LightningApp": """
         root= flow_cloud_compute= log_level= info= root_path= root flows works named_works
