@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lightgrid.component.checkpoint import dump_states, load_states
 from lightgrid.component.component import Component
 from lightgrid.component.flow import Flow
+from lightgrid.component.options import OptionChecker
 from lightgrid.component.work import Work
 from lightgrid.errors import ComponentError, LightgridError
 from lightgrid.moving.cloud import CloudCompute
@@ -41,6 +42,7 @@ class App:
 
     Raises:
         TypeError: The root is no component, or a flow without a `run` that takes no arguments.
+        OptionError: `stop_grace_s` is no time.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class App:
                 "arguments"
             ) from None
         self.root = root
-        self.stop_grace_s = stop_grace_s
+        self.stop_grace_s = OptionChecker(type(self).__name__).seconds("stop_grace_s", stop_grace_s)
         #: How the last run ended, and with which exception.
         self.outcome: Outcome | None = None
 

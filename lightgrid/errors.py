@@ -149,6 +149,28 @@ class ComponentAttributeError(ComponentError, AttributeError):
     """An attribute of a component cannot be used like this."""
 
 
+class OptionError(LightgridError, ValueError, TypeError):
+    """An option has a value that it cannot have.
+
+    A `ValueError` and a `TypeError`: which of the two it is, is of no interest to
+    who catches it.
+
+    Attributes:
+        owner: What was made or called with it.
+        option: Its name.
+        value: What was given.
+    """
+
+    def __init__(self, owner: str, option: str, value: object, allowed: str) -> None:
+        self.owner = owner
+        self.option = option
+        self.value = value
+        shown = repr(value)
+        if len(shown) > 80:
+            shown = f"{shown[:80]}..."
+        super().__init__(f"{owner}: {option} cannot be {shown}; it is {allowed}")
+
+
 class UndeclaredAttributeError(ComponentAttributeError):
     """A public attribute appeared after `__init__`."""
 

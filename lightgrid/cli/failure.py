@@ -13,6 +13,7 @@ from lightgrid.errors import (
     AppLoadError,
     FlowUnavailableError,
     LightgridError,
+    OptionError,
     PathSyntaxError,
     Reason,
     RefusedError,
@@ -45,7 +46,7 @@ def told_to_person(address: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except (AppLoadError, PathSyntaxError) as error:
+    except (AppLoadError, OptionError, PathSyntaxError) as error:
         raise UsageFailure(str(error)) from None
     except FlowUnavailableError as error:
         where = f" at {address}" if address else ""

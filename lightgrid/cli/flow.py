@@ -35,13 +35,25 @@ def _read_environment(
     return environment
 
 
+def _check_address(_ctx: click.Context, _parameter: click.Parameter, text: str) -> str:
+    from lightgrid.component.options import OptionChecker
+
+    return OptionChecker("flow").address("--listen", text)
+
+
 @click.command(
     "flow",
     short_help="Run an app.",
     # What stands behind the file is the app's, options included.
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
-@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:0", help="Where to listen.")
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    default="127.0.0.1:0",
+    callback=_check_address,
+    help="Where to listen.",
+)
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="PEM file; with --tls-key.")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="PEM file.")
 @click.option("--insecure", is_flag=True, help="Listen to other machines without TLS.")

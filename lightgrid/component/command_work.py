@@ -6,8 +6,9 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lightgrid.component.options import OptionChecker, is_system_text
 from lightgrid.component.work import Work
-from lightgrid.errors import ComponentError
+from lightgrid.errors import ComponentError, OptionError, short_name
 from lightgrid.state.values import Value
 
 if TYPE_CHECKING:
@@ -50,11 +51,11 @@ class CommandWork(_WithVariables):
         options: Mapping[str, Any] | None = None,
         **variables: Value,
     ) -> None:
-        if isinstance(command, str):
-            raise TypeError(f"the command is a list of its words: {command.split()!r}")
+        given = OptionChecker(type(self).__name__)
+        words = given.words("command", command)
         super().__init__(**{"parallel": True, "start_with_flow": False, **(options or {})})
-        self._command = tuple(map(str, command))
-        self._environment = dict(environment or {})
+        self._command = words
+        self._environment = dict(given.environment("environment", environment or {}))
         _declare(self, variables)
 
     def run(self, *args: object, **kwargs: object) -> None:
@@ -63,7 +64,15 @@ class CommandWork(_WithVariables):
 
     def _lightgrid_program(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
         named = (text for name, value in kwargs.items() for text in (f"--{name}", str(value)))
-        return [*self._command, *map(str, args), *named]
+        words = [*self._command, *map(str, args), *named]
+        if not all(map(is_system_text, words)):
+            raise OptionError(
+                f"{short_name(self.name)}.run()",
+                "the arguments",
+                [*args, kwargs],
+                "texts without null",
+            )
+        return words
 
     def _lightgrid_environment(self) -> Mapping[str, str]:
         return self._environment

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lightgrid.component.component import Component
+from lightgrid.component.options import OptionChecker
 from lightgrid.component.schedule import Schedule, next_event
 from lightgrid.component.structures import as_structure, group_of
 from lightgrid.component.work import Work
@@ -82,11 +83,18 @@ class Flow(Component):
 
         Raises:
             ComponentError: It is no cron expression.
+            OptionError: An argument is not of its type.
         """
+        given = OptionChecker(f"{type(self).__name__}.schedule()")
+        given.text("cron", cron, 'a text: "*/5 * * * *", "hourly"')
+        if start_time is not None:
+            given.kind("start_time", start_time, datetime, "a datetime, or None for now")
         node = self._lightgrid_node
         if user_key is None:
             code = sys._getframe(1)
             user_key = f"{Path(code.f_code.co_filename).name}:{code.f_lineno}"
+        else:
+            given.text("user_key", user_key, "a text, or None for the line of code that asks")
         key = f"{cron} {user_key}"
         now_s = time.time()
         run_count = 0 if node.backend is None else node.backend.run_count

@@ -5,7 +5,12 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
+
+from lightgrid.component.options import OptionChecker
+
+#: To the power of any number of failures that counts, it still is a float.
+_MAX_FACTOR: Final = 1000.0
 
 
 class RestartWhen(StrEnum):
@@ -35,6 +40,9 @@ class Restart:
         factor: By which it grows.
         max_delay_s: Its cap.
         healthy_after_s: A process that lived this long counts as the first one again.
+
+    Raises:
+        OptionError: One of these has a value that it cannot have.
     """
 
     when: RestartWord = RestartWhen.NEVER
@@ -45,8 +53,14 @@ class Restart:
     healthy_after_s: float = 60.0
 
     def __post_init__(self) -> None:
-        """Refuse a word that is none of `RestartWhen`, now and not at the first failure."""
-        object.__setattr__(self, "when", RestartWhen(self.when))
+        """Refuse what is no policy, now and not at the first failure."""
+        given = OptionChecker("Restart")
+        put = object.__setattr__  # it is frozen
+        put(self, "when", given.word("when", self.when, RestartWhen))
+        put(self, "max_attempts", given.count_or_none("max_attempts", self.max_attempts, "no end"))
+        put(self, "factor", given.number("factor", self.factor, 1, _MAX_FACTOR))
+        for name in ("first_delay_s", "max_delay_s", "healthy_after_s"):
+            put(self, name, given.seconds(name, getattr(self, name)))
 
     def allows(self, failure_count: int, *, failed: bool) -> bool:
         """Tell whether to start again after an end that was the n-th failure in a row, or none."""

@@ -15,6 +15,7 @@ from lightgrid.component.backend import ProcessSide, is_in_flow_code
 from lightgrid.component.call_key import NO_ARGUMENTS, call_key
 from lightgrid.component.calls import CallPending, CallTable
 from lightgrid.component.component import Component
+from lightgrid.component.options import OptionChecker
 from lightgrid.component.restart import Restart, RestartWhen, RestartWord
 from lightgrid.component.status import WorkStage, WorkStatus
 from lightgrid.errors import ComponentError, place_of, short_name
@@ -61,6 +62,9 @@ class Work(Component):
         port: Its port; None to have a free one chosen.
         cloud_compute: Taken from programs of the predecessor, told once, and of no effect;
             so are `cloud_build_config` and `local_build_config`.
+
+    Raises:
+        OptionError: An option has a value that it cannot have.
     """
 
     def __init__(
@@ -88,27 +92,32 @@ class Work(Component):
             cloud_build_config=cloud_build_config,
             local_build_config=local_build_config,
         )
-        self._parallel = parallel
-        self._cache_calls = cache_calls
-        self._raise_exception = raise_exception
-        self._receive_updates = receive_updates
-        self._start_with_flow = start_with_flow
-        self._stop_grace_s = stop_grace_s
-        if not isinstance(restart, Restart) and restart not in list(RestartWhen):
-            raise ValueError(
-                f"restart={restart!r}: it is never, on_failure or always, or a Restart"
-            )
-        self._restart = restart if isinstance(restart, Restart) else Restart(restart)
-        self._run_timeout_s = run_timeout_s
-        self._stall_timeout_s = stall_timeout_s
-        self._launch = launch
+        given = OptionChecker(type(self).__name__)
+        self._parallel = given.flag("parallel", parallel)
+        self._cache_calls = given.flag("cache_calls", cache_calls)
+        self._raise_exception = given.flag("raise_exception", raise_exception)
+        self._receive_updates = given.flag("receive_updates", receive_updates)
+        self._start_with_flow = given.flag("start_with_flow", start_with_flow)
+        self._stop_grace_s = given.seconds_or_none("stop_grace_s", stop_grace_s, "the app's own")
+        self._restart = (
+            restart
+            if isinstance(restart, Restart)
+            else Restart(given.word("restart", restart, RestartWhen, ", or a Restart"))
+        )
+        self._run_timeout_s = given.seconds_or_none(
+            "run_timeout_s", run_timeout_s, "no limit", may_be_zero=False
+        )
+        self._stall_timeout_s = given.seconds_or_none(
+            "stall_timeout_s", stall_timeout_s, "no limit", may_be_zero=False
+        )
+        self._launch = given.flag("launch", launch)
         self._connection: dict[str, str] | None = None
         self._calls = CallTable()
         self._results: dict[str, Any] = {}
         self._process_status = WorkStatus(WorkStage.NOT_STARTED)
         self._process: ProcessSide | None = None
-        self._host = host
-        self._port = port
+        self._host = given.host("host", host)
+        self._port = given.port_or_none("port", port, "a free one")
 
     # --- to be overridden -----------------------------------------------------------
 
@@ -294,7 +303,10 @@ class Work(Component):
         Raises:
             FlowUnavailableError: It took longer than `timeout_s` seconds.
             ComponentError: Inside of `batch`, which is to be told whole.
+            OptionError: `timeout_s` is no time.
         """
+        given = OptionChecker(f"{type(self).__name__}.flush()")
+        timeout_s = given.seconds("timeout_s", timeout_s)
         if self._process is not None:
             self._process.flush(timeout_s)
 
@@ -318,7 +330,10 @@ class Work(Component):
 
         Raises:
             ComponentError: The work was not made with `receive_updates=True`.
+            OptionError: `timeout_s` is no time.
         """
+        given = OptionChecker(f"{type(self).__name__}.wait_for_update()")
+        timeout_s = given.seconds_or_none("timeout_s", timeout_s, "as long as it takes")
         if not self._receive_updates:
             raise ComponentError(
                 f"{short_name(self.name)}.wait_for_update(): the work is not told of updates; "
@@ -461,6 +476,7 @@ def _check_arguments(work: Work, args: Sequence[Any], kwargs: Mapping[str, Any])
 
     Raises:
         TypeError: As Python would, in the work's process.
+        OptionError: A program cannot be started with it.
     """
     run = type(work).run
     # What is no function of the user's may take anything; so may a program that dials in.
@@ -474,6 +490,7 @@ def _check_arguments(work: Work, args: Sequence[Any], kwargs: Mapping[str, Any])
         raise TypeError(
             f"{short_name(work.name)}.run(): {error}. It is run{signature} in {file}, line {line}"
         ) from None
+    work._lightgrid_program(args, kwargs)  # which refuses what no program can be given
 
 
 @functools.cache

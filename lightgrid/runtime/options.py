@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lightgrid.component.options import OptionChecker
+
 if TYPE_CHECKING:
     from lightgrid.runtime.launcher import Launcher
 
@@ -25,6 +27,9 @@ class RunOptions:
         stream_lifetime_s: Between which times the server ends a stream, in seconds, so that
             its peer opens another one.
         make_launcher: Makes what starts the processes of works; None for this machine.
+
+    Raises:
+        OptionError: One of these has a value that it cannot have.
     """
 
     address: str = "127.0.0.1:0"
@@ -35,3 +40,16 @@ class RunOptions:
     log_level: str = "WARNING"
     stream_lifetime_s: tuple[float, float] = (300.0, 600.0)
     make_launcher: Callable[[], Launcher] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no app can be run with, at the line that gives it."""
+        given = OptionChecker("RunOptions")
+        given.address("address", self.address)
+        for name in ("tls_certificate", "tls_key"):
+            if getattr(self, name) is not None:
+                given.kind(name, getattr(self, name), Path, "a pathlib.Path, or None for no TLS")
+        given.flag("insecure", self.insecure)
+        given.environment("environment", self.environment)
+        object.__setattr__(self, "log_level", given.log_level("log_level", self.log_level))
+        if self.make_launcher is not None:
+            given.function("make_launcher", self.make_launcher)

@@ -20,6 +20,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 
+from lightgrid.component.options import OptionChecker
 from lightgrid.errors import LightgridError
 from lightgrid.runtime.hub import Hub
 from lightgrid.server.auth import Auth
@@ -65,9 +66,8 @@ class Listen:
         Raises:
             LightgridError: Another interface than loopback without TLS.
         """
-        host, colon, port = self.address.rpartition(":")
-        if not (colon and port.isascii() and port.isdigit() and int(port) < 65536):
-            raise LightgridError(f"{self.address!r} is no HOST:PORT with a port up to 65535")
+        OptionChecker("Listen").address("address", self.address)
+        host = self.address.rpartition(":")[0]
         if (self.certificate is None) != (self.key is None):
             raise LightgridError("TLS needs both a certificate and a key")
         if host not in _LOOPBACK and self.certificate is None and not self.insecure:

@@ -14,16 +14,17 @@ from typing import Any, Final, Self
 
 from lightgrid.app import App
 from lightgrid.component.flow import Flow, FlowExit
+from lightgrid.component.options import OptionChecker
 from lightgrid.component.status import WorkStatus
 from lightgrid.component.work import Work
 from lightgrid.errors import ClosedError, UnsupportedValueError
 from lightgrid.runtime.app_loop import AppLoop
-from lightgrid.runtime.observer import Observer
 from lightgrid.runtime.options import RunOptions
 from lightgrid.runtime.outcome import Outcome
 from lightgrid.runtime.run_dir import running_apps
 from lightgrid.testing.by_value import travelling_by_value
 from lightgrid.testing.launcher import WatchedLauncher
+from lightgrid.testing.recorder import Recorder
 from lightgrid.testing.relay import Relay
 
 #: How long a test waits unless it says so, in seconds: for slow machines.
@@ -61,7 +62,9 @@ def stepping(
         stop_grace_s: As of `App`.
         options: As of `App.execute`.
     """
-    return AppTester(root, see, with_faults, stop_grace_s, options or RunOptions())
+    return AppTester(
+        root, see, with_faults, stop_grace_s, RunOptions() if options is None else options
+    )
 
 
 class AppTester:
@@ -83,6 +86,11 @@ class AppTester:
         stop_grace_s: float | None,
         options: RunOptions,
     ) -> None:
+        given = OptionChecker("stepping()")
+        if see is not None:
+            given.function("see", see)
+        given.flag("with_faults", with_faults)
+        given.kind("options", options, RunOptions, "a RunOptions, or None")
         self.app = App(root) if stop_grace_s is None else App(root, stop_grace_s=stop_grace_s)
         self.seen: list[Any] = []
         self.printed: list[tuple[str, str]] = []
@@ -142,7 +150,11 @@ class AppTester:
         Raises:
             NotReachedError: It never did: the time was up, and the app was ended, or
                 the app had ended before.
+            OptionError: `condition` is no function, or `timeout_s` no time.
         """
+        given = OptionChecker("run_until()")
+        given.function("condition", condition)
+        timeout_s = given.seconds("timeout_s", timeout_s)
         with self._turn:
             if self._is_parked and condition():
                 return
@@ -160,6 +172,7 @@ class AppTester:
 
     def run_for(self, seconds: float) -> None:
         """Let the app run for a time: to see that nothing happens. It goes on behind it."""
+        seconds = OptionChecker("run_for()").seconds("seconds", seconds)
         with self._turn:
             self._go_on()
             self._turn.wait_for(lambda: self._has_ended, seconds)
@@ -235,6 +248,7 @@ class AppTester:
 
     def delay(self, work: Work, seconds: float) -> None:
         """Have all that a work sends and is sent take so much longer from now on."""
+        seconds = OptionChecker("delay()").seconds("seconds", seconds)
         self._faults.delay(work.name, seconds)
 
     @property
@@ -249,7 +263,9 @@ class AppTester:
         try:
             with travelling_by_value(self.app.root._lightgrid_node.walk()):
                 options = replace(self._options, make_launcher=self._make_launcher)
-                self.app.execute(options, _Recorder(self))
+                self.app.execute(
+                    options, Recorder(self.printed, self.statuses, self._began, self._ran)
+                )
             with suppress(UnsupportedValueError):  # what ended the app, maybe
                 self.seen.append(self._see())
         except BaseException as error:
@@ -263,6 +279,9 @@ class AppTester:
     def _make_launcher(self) -> WatchedLauncher:
         self._launcher = WatchedLauncher(self._relay)
         return self._launcher
+
+    def _began(self, address: str) -> None:
+        self.address = address
 
     def _ran(self) -> None:
         """Give the test its turn, if what it waits for is so."""
@@ -319,22 +338,3 @@ class AppTester:
             return ""
         where = "".join(traceback.format_stack(frame)[-_SHOWN_FRAMES:])
         return f"\nThe flow's thread is here:\n{where}"
-
-
-class _Recorder(Observer):
-    """Notes what happens for a test."""
-
-    def __init__(self, tester: AppTester) -> None:
-        self._tester = tester
-
-    def started(self, app_name: str, address: str) -> None:
-        self._tester.address = address
-
-    def flow_ran(self) -> None:
-        self._tester._ran()
-
-    def printed(self, work: str, line: str) -> None:
-        self._tester.printed.append((work, line))
-
-    def work_status(self, work: str, status: WorkStatus) -> None:
-        self._tester.statuses.append((work, status))
