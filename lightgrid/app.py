@@ -18,6 +18,7 @@ from lightgrid.errors import ComponentError, LightgridError
 from lightgrid.moving.cloud import CloudCompute
 from lightgrid.moving.notices import tell_options
 from lightgrid.process.app_file import is_loaded_in_work
+from lightgrid.process.standard_streams import open_closed_streams
 from lightgrid.runtime.options import RunOptions
 from lightgrid.runtime.outcome import AppStage, Outcome
 from lightgrid.state.layout import APP_STATE
@@ -169,6 +170,7 @@ class App:
             order, _order = _order, None
             options, observer, order.app = order.options, order.observer, self
         options = options or RunOptions()
+        open_closed_streams()
         if observer is None:
             from lightgrid.terminal import make_observer  # rich is loaded when it is shown
 

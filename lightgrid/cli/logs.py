@@ -48,7 +48,7 @@ def command(
         raise UsageFailure("logs are on the machine of the app; run this there")
     short = re.sub(r"\[(\d+)\]", r".\1", short_name(name))  # l[0], as in paths
     work = f"root.{short}"
-    path = app.logs / f"{work}.log"
+    path = app.log_file(work)
     if not path.exists():
         _check_work(target, name, work)  # there is such a work: it has not started
     try:

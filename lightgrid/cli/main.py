@@ -9,6 +9,7 @@ import click
 
 from lightgrid import __version__
 from lightgrid.cli.failure import told_to_person
+from lightgrid.process.standard_streams import open_closed_streams
 
 #: Each in a module of its own, which loads what it needs when it runs: help comes at once.
 _COMMANDS: Final = ("flow", "work", "ps", "logs", "state")
@@ -27,6 +28,7 @@ class _Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
+        open_closed_streams()
         with told_to_person():
             return super().invoke(ctx)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lightgrid.component.component_type import ComponentType, forgotten_init
+from lightgrid.component.names import check_variable_name
 from lightgrid.component.node import Node
 from lightgrid.errors import (
     ComponentError,
@@ -267,7 +268,7 @@ class Component(metaclass=ComponentType):
         node.mark(name, kind if kind in SCALAR_TYPES else None)
 
     def _lightgrid_check_new(self, name: str) -> None:
-        """Refuse a name that the framework uses, and any before the framework is set up."""
+        """Refuse a name that cannot be had, and any before the framework is set up."""
         if not self._lightgrid_initialized:
             raise forgotten_init(type(self), f"It has to come before self.{name} is set")
         if _is_of_framework(type(self), name):
@@ -275,6 +276,7 @@ class Component(metaclass=ComponentType):
                 f"{self._lightgrid_node.label}: {name} is what lightgrid calls something of its "
                 "own; take another name"
             )
+        check_variable_name(self._lightgrid_node.label, name)
 
     def _lightgrid_advice(self, name: str, found: object) -> str:
         """Return what to do about a component found in the value of a variable."""

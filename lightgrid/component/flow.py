@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lightgrid.component.component import Component
+from lightgrid.component.names import check_component_name
 from lightgrid.component.options import OptionChecker
 from lightgrid.component.schedule import Schedule, next_event
 from lightgrid.component.structures import as_structure, group_of
@@ -159,6 +160,7 @@ class Flow(Component):
     def _lightgrid_attach(self, name: str, child: Component) -> None:
         """Take a component in, at any time; a variable of this name gives way to it."""
         node = self._lightgrid_node
+        check_component_name(node.label, name)
         self._lightgrid_check_new(name)
         node.check_is_free(name, child)
         if name in node.names:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 from typing import TYPE_CHECKING, Any, cast, overload
 
 from lightgrid.component.component import Component
+from lightgrid.component.names import check_component_name
 from lightgrid.component.work import Work
 from lightgrid.errors import ComponentError
 from lightgrid.state.layout import FLOWS, STRUCTURES, WORKS
@@ -41,8 +42,7 @@ class Structure(Component):
                 f"{where}: a {type(member).__name__} is no component; "
                 "structures hold flows, works and structures"
             )
-        if not key or "." in key:
-            raise ComponentError(f"{where}: a key must be a str without a dot, not {key!r}")
+        check_component_name(self._lightgrid_node.label, key)
         self._lightgrid_node.check_is_free(key, member)
         return member
 

@@ -338,7 +338,10 @@ class Supervisor:
                 spec, lambda pid, code: self._hub.add_event(Exited(name, pid, code))
             )
         except OSError as error:
-            what = f"{short_name(name)}: cannot start {spec.command[0]}: {error.strerror or error}"
+            cause = error.strerror or str(error)
+            if error.filename not in (None, spec.command[0]):  # its log, say: the disk is full
+                cause = f"{error.filename}: {cause}"
+            what = f"{short_name(name)}: cannot start {spec.command[0]}: {cause}"
             self._fail(seat, StatusReason.NEVER_REGISTERED, what)
             return
         process = _Process(handle, program is None, time.monotonic())

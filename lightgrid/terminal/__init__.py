@@ -8,6 +8,7 @@ import sys
 
 from lightgrid.runtime.observer import Observer
 from lightgrid.terminal.plain import PlainObserver, level_of
+from lightgrid.terminal.screen import is_terminal
 
 __all__ = ["PlainObserver", "make_observer"]
 
@@ -20,7 +21,7 @@ def make_observer(log_level: str = "WARNING") -> Observer:
             stage of a work once, and "ERROR" nothing but failures.
     """
     is_quiet = level_of(log_level) >= logging.ERROR
-    if not is_quiet and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+    if not is_quiet and is_terminal(sys.stdout) and os.environ.get("TERM", "dumb") != "dumb":
         from lightgrid.terminal.live import LiveObserver  # rich costs 50 ms
 
         return LiveObserver(log_level)

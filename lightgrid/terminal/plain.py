@@ -57,9 +57,10 @@ class PlainObserver(Observer):
         stdout = sys.stdout
         if isinstance(stdout, io.TextIOWrapper):
             # Each line then is one write, and a work's line cannot get into one of the flow's.
-            self._was_line_buffered = stdout.line_buffering
-            stdout.reconfigure(line_buffering=True)
-            self._stdout = stdout
+            with suppress(OSError, ValueError):  # full, or closed by the user's code
+                self._was_line_buffered = stdout.line_buffering
+                stdout.reconfigure(line_buffering=True)
+                self._stdout = stdout
         if not self._tells_failures_only:
             self._tell(f"{app_name} listens on {address}")
 

@@ -40,7 +40,7 @@ class Screen:
         """Let these streams of `sys` come above the frame, where they are terminals."""
         for name in names:
             stream = getattr(sys, name)
-            if stream.isatty():
+            if is_terminal(stream):
                 above = _Above(self, stream)
                 self._replaced.append((name, stream, above))
                 setattr(sys, name, above)
@@ -133,6 +133,14 @@ class _Above:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Tell whether a stream is a terminal; one that the user's code has closed is none."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:
+        return False
 
 
 _screens: Final[weakref.WeakSet[Screen]] = weakref.WeakSet()

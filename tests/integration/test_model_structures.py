@@ -187,7 +187,10 @@ def test_the_order_of_a_list_is_the_order_of_its_works():
     [
         (lambda root: root.many.append("no"), "a str is no component"),
         (lambda root: root.many.append(root.many[0]), "the component already is many.0"),
-        (lambda root: root.by_name.update({"a.b": Adder()}), "a key must be a str without a dot"),
+        (
+            lambda root: root.by_name.update({"a.b": Adder()}),
+            "cannot be a component's name: it has a dot",
+        ),
         (lambda root: root.by_name.update({1: Adder()}), "a key should be a str, not 1"),
         (lambda root: setattr(root, "many", None), "can't be changed once defined"),
     ],

@@ -146,7 +146,7 @@ def test_a_key_is_a_str_without_a_dot():
     with pytest.raises(ComponentError, match="a key should be a str, not 1"):
         F(d={1: W()})
     for key in ("a.b", ""):
-        with pytest.raises(ComponentError, match="without a dot"):
+        with pytest.raises(ComponentError, match=r"it (has a dot|is empty)"):
             lightgrid.Dict()[key] = W()
 
 

@@ -1,7 +1,9 @@
+import errno
 import os
 import stat
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -30,7 +32,7 @@ def test_an_app_is_found_from_when_it_is_published_until_it_is_removed():
         "127.0.0.1:1",
         "secret",
     )
-    assert app.logs == run_dir.path / "logs"
+    assert app.log_file("root.w") == run_dir.log_file("root.w")
     run_dir.remove()
     assert running_apps() == []
     assert not run_dir.path.exists()
@@ -85,3 +87,68 @@ def test_a_link_to_a_folder_is_refused(base, tmp_path):
     base.symlink_to(target)
     with pytest.raises(LightgridError, match="not a folder of yours alone"):
         RunDir("app.py")
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        "root.w",
+        "root.d.a/b",
+        "root.d./",
+        "root.d.a b",
+        "root." + "x" * 5000,
+        "root." + "\N{SNOWMAN}" * 80,
+    ],
+    ids=range(6),
+)
+def test_a_work_has_a_log_whatever_it_is_called(work):
+    run_dir = RunDir("app.py")
+    run_dir.log_file(work).write_text("hello")
+    assert run_dir.log_file(work).parent == run_dir.log_file("root").parent
+
+
+def test_no_two_works_share_a_log():
+    run_dir = RunDir("app.py")
+    names = ["root.a/b", "root.a%2Fb", "root.a%252Fb", "x" * 900, "x" * 901]
+    assert len({run_dir.log_file(name) for name in names}) == len(names)
+
+
+def no_folder(place):
+    pass
+
+
+def a_file(place):
+    place.write_text("no folder")
+
+
+@pytest.mark.parametrize("make", [no_folder, a_file])
+def test_a_folder_that_cannot_be_made_is_told_with_its_place_and_what_to_do(
+    tmp_path, monkeypatch, make
+):
+    place = tmp_path / "elsewhere"
+    make(place)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
+    with pytest.raises(LightgridError, match=r"cannot be used: .*elsewhere.* set XDG_RUNTIME_DIR"):
+        RunDir("app.py")
+
+
+def test_nowhere_to_put_temporary_files_is_told_too(monkeypatch):
+    def none_is_usable():
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    monkeypatch.setattr(tempfile, "gettempdir", none_is_usable)
+    with pytest.raises(LightgridError, match="cannot be used: No usable temporary directory"):
+        RunDir("app.py")
+
+
+def test_a_folder_that_takes_nothing_more_is_told():
+    run_dir = RunDir("app.py")
+    (run_dir.path / "app.json.new").mkdir()
+    with pytest.raises(LightgridError, match=r"app\.json\.new: .* Make room there"):
+        run_dir.publish("127.0.0.1:1", "secret")
+
+
+def test_looking_for_apps_makes_no_folder(base):
+    assert running_apps() == []
+    assert not base.exists()
