@@ -12,13 +12,13 @@ from pathlib import Path
 from lightgrid.component.flow import Flow
 from lightgrid.component.work import Work
 from lightgrid.errors import WorkFailedError, place_of, short_name
-from lightgrid.process.app_file import find_app_file
+from lightgrid.process.app_file import find_app_file, is_interactive
 from lightgrid.process.work_spec import dump_spec, find_unpicklable
 from lightgrid.protocol.link import Settings
 from lightgrid.runtime.app_loop import AppLoop
 from lightgrid.runtime.hints import hint_at_standstill, hinting_at_long_runs
 from lightgrid.runtime.hub import Hub
-from lightgrid.runtime.interruption import Interruption
+from lightgrid.runtime.interruption import Interruption, end_process
 from lightgrid.runtime.launcher import LocalLauncher
 from lightgrid.runtime.logs import LogFollower
 from lightgrid.runtime.observer import Observer
@@ -51,7 +51,7 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
     # What is entered last ends first, whatever happens in between.
     with contextlib.ExitStack() as stack:
         hub, auth = Hub(Settings(), observer), Auth()
-        interruption = Interruption(hub.wake)
+        interruption = Interruption(hub.wake, None if is_interactive() else end_process)
         stack.enter_context(interruption.handling())
         stack.enter_context(_short_switch_interval())
         stack.callback(observer.ended)

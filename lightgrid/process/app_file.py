@@ -30,7 +30,7 @@ _EXPLAINED: Final = (LightgridError, SyntaxError)
 #: Functions of ours that call the user's: an error that begins in one of them is about how the
 #: user's is called or made, such as with other arguments than it takes.
 _CALLERS: Final = frozenset(
-    {"__call__", "__new__", "__getattr__", "_execute", "_exit", "_run_alone", "_run_flow"}
+    {"__call__", "__new__", "__getattr__", "_execute", "_exit", "_run_alone", "call_user_code"}
 )
 #: Modules that were `__main__` before: a module that nobody holds loses its content.
 _replaced: Final[list[ModuleType | None]] = []
@@ -103,6 +103,11 @@ def is_loaded_in_work() -> bool:
     return module is not None and module.__name__ == _WORK_NAME
 
 
+def is_interactive() -> bool:
+    """Tell whether a person types into this process: Python's prompt, IPython, a notebook."""
+    return hasattr(sys, "ps1")
+
+
 def find_app_file() -> tuple[str | None, str | None]:
     """Return the file of this process's `__main__`, and its name if `python -m` started it.
 
@@ -110,7 +115,7 @@ def find_app_file() -> tuple[str | None, str | None]:
     """
     main = sys.modules["__main__"]
     path = getattr(main, "__file__", None)
-    if path is None or not os.path.isfile(path) or hasattr(sys, "ps1"):
+    if path is None or not os.path.isfile(path) or is_interactive():
         return None, None
     spec = getattr(main, "__spec__", None)
     return os.path.abspath(path), None if spec is None else spec.name

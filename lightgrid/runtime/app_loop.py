@@ -157,8 +157,8 @@ class AppLoop:
         begin_s = time.perf_counter()
         self.run_count += 1
         try:
-            with interruption.user_code(), flow_code():
-                self._root.run()
+            with flow_code():
+                interruption.call_user_code(self._root.run)
         except CallPending:
             pass
         finally:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, Final
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: Signals that an app may take its time for: one to end in order, one to end its works at once.
+_LAST_CHANCES: Final = 2
 
 
 class Interruption:
@@ -18,17 +21,22 @@ class Interruption:
 
     A signal raises `KeyboardInterrupt` while the flow's own code runs, so that
     it breaks a sleep or a loop; otherwise it only is noted, so that no step of
-    the loop is left half done.
+    the loop is left half done. Each one counts: code that has swallowed the first gets
+    the second, and who sends a third is not to be kept waiting by anything.
 
     Args:
         wake: Called in the signal handler, to end a wait of the loop.
+        give_up: Called in the handler of the third signal, with its number, to end the
+            process wherever it is; None where more hangs on it than this app.
     """
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, wake: Callable[[], None], give_up: Callable[[int], None] | None = None
+    ) -> None:
         self.count = 0
         self._wake = wake
+        self._give_up = give_up
         self._number = int(signal.SIGINT)
-        self._in_user_code = False
         self._previous: dict[int, Any] = {}
 
     @property
@@ -79,25 +87,45 @@ class Interruption:
             thread.join()
             reader.close()
 
-    @contextmanager
-    def user_code(self) -> Iterator[None]:
-        """Let a signal break what runs meanwhile."""
-        self._in_user_code = True
-        try:
-            self.check()
-            yield
-        finally:
-            self._in_user_code = False
+    def call_user_code(self, function: Callable[[], object]) -> None:
+        """Call code of the user's: a signal breaks it.
+
+        Whether it runs is read off the stack. A flag could be left up by a signal that comes
+        just as it is to be taken down, and later ones would break the loop's own steps.
+        """
+        self.check()
+        function()
 
     def check(self) -> None:
         """Raise KeyboardInterrupt if a signal came since."""
         if self.count:
             raise KeyboardInterrupt
 
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
         self._number = number
         self._wake()
-        if self._in_user_code:
-            self._in_user_code = False
+        if self.count > _LAST_CHANCES and self._give_up is not None:
+            self._give_up(number)
+        elif _calls_user_code(frame):
             raise KeyboardInterrupt
+
+
+def end_process(number: int) -> None:
+    """End as a signal does by itself. The guard then ends the works, in order."""
+    # Not by print: this thread may be inside of a write to the same stream.
+    with suppress(OSError):
+        os.write(2, b"\nlightgrid: the app is ended here and now; its works are ended behind it\n")
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+def _calls_user_code(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code is _CALLING:
+            return True
+        frame = frame.f_back
+    return False
+
+
+_CALLING: Final = Interruption.call_user_code.__code__

@@ -1,5 +1,6 @@
 """`lightgrid flow`: loading, exit codes, output, and the end."""
 
+import signal
 import socket
 import textwrap
 
@@ -345,3 +346,31 @@ def test_words_are_counted_as_in_one_process(lightgrid):
     counts = [(word, int(count)) for count, word in map(str.split, table)]
     assert [count for _, count in counts] == [count for _, count in expected.most_common(20)]
     assert all(expected[word] == count for word, count in counts)
+
+
+SWALLOWING = """
+self.w.run()
+if self.w.value:
+    for attempt in range(1000):  # a request, say, that is made again whatever happens
+        try:
+            print("attempt", attempt, flush=True)
+            time.sleep(60)
+        except BaseException as error:
+            print("caught a", type(error).__name__, flush=True)
+"""
+
+
+def test_a_flow_that_swallows_one_ctrl_c_gets_the_second_and_is_ended_by_the_third(lightgrid):
+    lightgrid.write("app.py", app_text("self.value = 1\ntime.sleep(60)", SWALLOWING))
+    app = lightgrid.start_app("app.py")
+    for attempt in range(2):
+        app.wait_out(f"attempt {attempt}\n")
+        app.interrupt()
+    app.wait_out("attempt 2\n")
+    assert app.out.count("caught a KeyboardInterrupt") == 2
+    app.interrupt()
+    assert app.wait_end() == -signal.SIGINT
+    assert app.err.endswith(
+        "lightgrid: the app is ended here and now; its works are ended behind it\n"
+    )
+    wait_until(lambda: not lightgrid.processes(), "the end of all processes")

@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -26,8 +28,8 @@ def test_a_signal_breaks_what_the_flow_waits_in(interruption):
     timer = threading.Timer(0.05, press)
     with interruption.handling():
         timer.start()
-        with pytest.raises(KeyboardInterrupt), interruption.user_code():
-            threading.Event().wait(PATIENCE_S)
+        with pytest.raises(KeyboardInterrupt):
+            interruption.call_user_code(lambda: threading.Event().wait(PATIENCE_S))
         assert interruption.count == 1
     timer.join()
 
@@ -51,8 +53,8 @@ def test_outside_of_user_code_a_signal_is_noted_and_wakes_the_loop(interruption,
         assert interruption.exit_code == 128 + signal.SIGTERM
         with pytest.raises(KeyboardInterrupt):
             interruption.check()
-        with pytest.raises(KeyboardInterrupt), interruption.user_code():
-            raise AssertionError("user code is not begun any more")
+        with pytest.raises(KeyboardInterrupt):
+            interruption.call_user_code(lambda: pytest.fail("user code is not begun any more"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -69,6 +71,54 @@ def test_every_press_counts(interruption):
     assert interruption.count == 3
 
 
+def swallow(count):
+    """Send so many signals to code that catches everything; return how many it caught."""
+    caught = 0
+    for _ in range(count):
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except BaseException:
+            caught += 1
+    return caught
+
+
+def test_code_that_has_swallowed_one_signal_gets_the_next(interruption):
+    caught = []
+    with interruption.handling():
+        interruption.call_user_code(lambda: caught.append(swallow(5)))
+        assert caught == [5]
+        signal.raise_signal(signal.SIGINT)  # behind it, nothing is broken any more
+
+
+def test_the_third_signal_is_not_kept_waiting_by_code_that_catches_everything(woken):
+    caught, ended = [], []
+    interruption = Interruption(lambda: woken.append(True), ended.append)
+    with interruption.handling():
+        interruption.call_user_code(lambda: caught.append(swallow(3)))
+    assert (caught, ended) == ([2], [signal.SIGTERM])
+
+
+def test_the_third_signal_counts_also_while_the_app_is_ending(woken):
+    ended = []
+    interruption = Interruption(lambda: woken.append(True), ended.append)
+    with interruption.handling():
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+        assert not ended
+        signal.raise_signal(signal.SIGINT)
+    assert ended == [signal.SIGINT]
+
+
+def test_ending_here_and_now_is_ending_by_the_signal():
+    code = (
+        "import signal; from lightgrid.runtime.interruption import end_process;"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN); end_process(signal.SIGTERM)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGTERM
+    assert "its works are ended behind it" in done.stderr
+
+
 def test_handlers_are_put_back_as_they_were(interruption):
     before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     with interruption.handling():
@@ -81,8 +131,8 @@ def test_in_another_thread_signals_are_left_alone(interruption):
     handlers = []
 
     def flow():
-        with interruption.handling(), interruption.user_code():
-            handlers.append(signal.getsignal(signal.SIGTERM))
+        with interruption.handling():
+            interruption.call_user_code(lambda: handlers.append(signal.getsignal(signal.SIGTERM)))
 
     before = signal.getsignal(signal.SIGTERM)
     thread = threading.Thread(target=flow)
