@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import click
 
@@ -18,6 +18,15 @@ from lightgrid.errors import (
     Reason,
     RefusedError,
 )
+
+
+#: What gRPC says, and what a person is told.
+_CAUSES: Final = {
+    "Connection refused": "nothing listens there",
+    "before receiving SETTINGS": "it does not answer. Its process may be paused, or busy for long",
+    "Deadline Exceeded": "it does not answer. Its process may be paused, or busy for long",
+    "Socket closed": "it has closed the connection",
+}
 
 
 class Failure(click.ClickException):
@@ -62,4 +71,7 @@ def told_to_person(address: str = "") -> Iterator[None]:
 
 def _cause(error: Exception) -> str:
     text = str(error).partition("\n")[0]
-    return "nothing listens there" if "Connection refused" in text else text
+    for words, meaning in _CAUSES.items():
+        if words in text:
+            return meaning
+    return text

@@ -14,6 +14,10 @@ from lightgrid.wire.rpc_errors import from_rpc_error
 #: this often ("grpc.http2.min_ping_interval_without_data_ms"), or it ends idle streams.
 _KEEPALIVE_S: Final = 10.0
 _KEEPALIVE_TIMEOUT_S: Final = 5.0
+#: How long one attempt to connect may take: over a slow link, or to a flow that was paused. gRPC
+#: bounds the attempt by what it calls the least backoff, which for the pause between two
+#: attempts that were refused means nothing.
+_CONNECT_TIMEOUT_S: Final = 10.0
 OPTIONS: Final = [
     ("grpc.keepalive_time_ms", int(_KEEPALIVE_S * 1000)),
     ("grpc.keepalive_timeout_ms", int(_KEEPALIVE_TIMEOUT_S * 1000)),
@@ -26,7 +30,7 @@ OPTIONS: Final = [
     ("grpc.use_local_subchannel_pool", 1),
     # When to connect again is decided by the caller: gRPC's own pause grows to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", int(_CONNECT_TIMEOUT_S * 1000)),
     ("grpc.max_reconnect_backoff_ms", 1000),
     # The flow is where it said it is, whatever proxy the environment names.
     ("grpc.enable_http_proxy", 0),

@@ -46,10 +46,16 @@ class Relay:
         self._thread = threading.Thread(target=self._run, name="lightgrid relay", daemon=True)
         self._thread.start()
 
-    def address_of(self, work: str, target: str) -> str:
-        """Return the address that a work is to dial in place of the server's."""
+    def address_of(self, work: str, target: str, delay_s: float = 0.0) -> str:
+        """Return the address that a work is to dial in place of the server's.
+
+        Args:
+            work: Its name; or whoever else has a line of its own.
+            target: HOST:PORT of the server.
+            delay_s: How long everything takes, from its first connection on.
+        """
         if work not in self._addresses:
-            self._lines[work] = _Line(target)
+            self._lines[work] = _Line(target, delay_s)
             self._addresses[work] = self._ask(self._listen(self._lines[work]))
         return self._addresses[work]
 
