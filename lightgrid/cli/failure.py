@@ -19,7 +19,6 @@ from lightgrid.errors import (
     RefusedError,
 )
 
-
 #: What gRPC says, and what a person is told.
 _CAUSES: Final = {
     "Connection refused": "nothing listens there",

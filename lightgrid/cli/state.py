@@ -133,7 +133,7 @@ def _parse(text: str) -> Value:
     except RecursionError:
         raise UsageFailure("the value is nested too deep") from None
     except ValueError as error:
-        hint = _hint(text)
+        hint = _hint(text) if isinstance(error, json.JSONDecodeError) else ""
         raise UsageFailure(f"{_shortened(text)} is no JSON value: {error}{hint}") from None
 
 

@@ -36,7 +36,9 @@ def from_json(text: str) -> Value:
         ValueError: It is no JSON, or one of our objects has other content than it may.
         UnsupportedValueError: What it means cannot be state.
     """
-    return copy_value(_untagged(json.loads(text, parse_constant=_refuse_constant)))
+    return copy_value(
+        _untagged(json.loads(text, parse_constant=_refuse_constant, parse_float=_finite_float))
+    )
 
 
 def to_jsonable(value: Any) -> Any:
@@ -84,3 +86,12 @@ def _is_tagged(value: dict[str, Any]) -> bool:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f'{name} is no JSON; write {{"$float": "{float(name)}"}}')
+
+
+def _finite_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(
+            f'{text} is more than a float can hold; infinity is written {{"$float": "{number}"}}'
+        )
+    return number

@@ -35,7 +35,11 @@ _COLOURS: Final = {
 }
 #: Of works' names: apart from one another, and not the green and red of the stages.
 _NAME_COLOURS: Final = ("cyan", "magenta", "blue", "yellow", "bright_cyan", "bright_magenta")
+#: Of the last lines of a work that was deleted.
+_GONE_COLOUR: Final = "dim"
 _TITLES: Final = ("work", "stage", "calls", "changes/s", "last change")
+#: What is left of a long name, at least, as long as other columns can go.
+_SHORTEST_NAME: Final = 16
 #: Between two columns.
 _GAP: Final = 2
 #: Who is shown when there is no room for all.
@@ -98,19 +102,23 @@ class LiveObserver(PlainObserver):
         self._thread.start()
 
     def work_added(self, work: str) -> None:
-        """Add a row, unless its first status has."""
-        self._row(work)
+        """Add a row; nothing else does, since of a work that is gone there is more to hear."""
+        with self._lock:
+            self._rows[work] = self._new_row(work, next(self._colours))
         self._changed.set()
 
     def work_removed(self, work: str) -> None:
         """Take its row away."""
+        super().work_removed(work)
         with self._lock:
             self._rows.pop(work, None)
         self._changed.set()
 
     def work_status(self, work: str, status: WorkStatus) -> None:
         """Note where a work stands; each call made is a new status that is pending."""
-        row = self._row(work)
+        row = self._rows.get(work)
+        if row is None:
+            return
         if status is not row.status and status.stage is WorkStage.PENDING:
             row.call_count += 1
         if not is_farewell(row.status.stage, status):
@@ -119,14 +127,17 @@ class LiveObserver(PlainObserver):
 
     def work_changed(self, work: str, op_count: int) -> None:
         """Count."""
-        row = self._row(work)
+        row = self._rows.get(work)
+        if row is None:
+            return
         row.change_count += op_count
         row.changed_s = time.time()
         self._changed.set()
 
     def printed(self, work: str, line: str) -> None:
         """Show a work's line behind its name, above the table."""
-        self._screen.print_line_above(f"{self._row(work).prefix} {escape_line(line)}")
+        row = self._rows.get(work) or self._new_row(work, _GONE_COLOUR)
+        self._screen.print_line_above(f"{row.prefix} {escape_line(line)}")
 
     def ended(self) -> None:
         """Draw for the last time, and leave it there."""
@@ -137,17 +148,11 @@ class LiveObserver(PlainObserver):
             self._screen.show(self._render())
         self._screen.close()
 
-    def _row(self, work: str) -> _Row:
-        row = self._rows.get(work)
-        if row is None:
-            with self._lock:
-                colour = next(self._colours)
-                with self._console.capture() as capture:
-                    self._console.print(Text(f"[{short_name(work)}]", style=colour), end="")
-                status = WorkStatus(WorkStage.NOT_STARTED)
-                row = _Row(short_name(work), colour, capture.get(), status)
-                row = self._rows.setdefault(work, row)
-        return row
+    def _new_row(self, work: str, colour: str) -> _Row:
+        with self._console.capture() as capture:
+            self._console.print(Text(f"[{short_name(work)}]", style=colour), end="")
+        status = WorkStatus(WorkStage.NOT_STARTED)
+        return _Row(short_name(work), colour, capture.get(), status)
 
     def _draw(self) -> None:
         has_rates = False
@@ -199,12 +204,14 @@ class LiveObserver(PlainObserver):
 
 
 def _table(rows: Sequence[_Row], width: int) -> Table:
-    """Return the table with the columns that fit; the stage always does."""
+    """Return the table with the columns that fit beside names of some length; the stage does."""
     lines = [tuple(_cells(row)) for row in rows]
     widths = [
         max(cell_len(title), *(line[at].cell_len for line in lines), 0) + _GAP
         for at, title in enumerate(_TITLES)
     ]
+    # A long name is cut before a column goes: it still is told from others by its end.
+    widths[0] = min(widths[0], _SHORTEST_NAME + _GAP)
     count = len(_TITLES)
     while count > 2 and sum(widths[:count]) > width + _GAP:
         count -= 1

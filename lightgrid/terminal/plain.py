@@ -68,6 +68,7 @@ class PlainObserver(Observer):
         """Forget a work; another may get its name."""
         self._told.pop(work, None)
         self._last.pop(work, None)
+        self._restarts.pop(work, None)
 
     def work_status(self, work: str, status: WorkStatus) -> None:
         """Tell where a work stands, unless that was told."""

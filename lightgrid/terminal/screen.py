@@ -87,11 +87,13 @@ class Screen:
         self._frame, self._height, self._is_midline = (), 0, False
 
     def _erased(self) -> str:
+        """Return what wipes the frame, line by line.
+
+        Not "clear to the end of the screen": from the first row of a terminal that was just
+        cleared this is clearing all of it, and what is cleared goes to the scrollback.
+        """
         height, self._height = self._height, 0
-        if not height:
-            return ""
-        up = f"\x1b[{height - 1}A" if height > 1 else ""
-        return f"\r{up}\x1b[J"
+        return "\r\x1b[K" + "\x1b[A\x1b[K" * (height - 1) if height else ""
 
     def _drawn(self, frame: Sequence[str]) -> str:
         # The cursor stays at the end of the last line: a line's end there would scroll.

@@ -95,7 +95,7 @@ class WorkProcess:
         self._exit()
         self._loop.leave(self._open_end, self._grace_left_s())
         refusal = self._loop.refusal
-        if refusal is not None and not _is_goodbye(refusal):
+        if refusal is not None and not _is_goodbye(refusal, was_told=bool(self._stopped_at_s)):
             hint = ""
             if isinstance(refusal, RefusedError) and refusal.reason is Reason.WORK_HELD:
                 hint = ". To be it by hand, make the work with launch=False"
@@ -347,10 +347,19 @@ def _watch_forks(process: WorkProcess) -> None:
     os.register_at_fork(before=before, after_in_parent=after, after_in_child=after_in_child)
 
 
-def _is_goodbye(refusal: LightgridError) -> bool:
-    return isinstance(refusal, RefusedError) and refusal.reason in (
-        Reason.EPOCH_FENCED,
-        Reason.WORK_STOPPED,
+def _is_goodbye(refusal: LightgridError, *, was_told: bool) -> bool:
+    """Tell whether a refusal only says that the flow is done with this process.
+
+    Args:
+        refusal: What the server said.
+        was_told: This process was told to stop before. Of a work that is deleted meanwhile
+            the server knows nothing any more, or knows another one of its name.
+    """
+    if not isinstance(refusal, RefusedError):
+        return False
+    deleted = (Reason.NO_SUCH_WORK, Reason.NOT_ALLOWED, Reason.SESSION_UNKNOWN)
+    return refusal.reason in (Reason.EPOCH_FENCED, Reason.WORK_STOPPED) or (
+        was_told and refusal.reason in deleted
     )
 
 

@@ -86,7 +86,7 @@ def test_a_terminal_shows_a_table_below_what_is_printed(tmp_path):
     assert "[w] hello from the work\r\n" in plain
     # Whole, not wrapped at the width of the terminal, and not torn.
     assert f"flow sees 5 {'x' * 300}\r\n" in plain
-    assert "\x1b[J" in plain  # the table was drawn over
+    assert "\x1b[K" in plain  # the table was drawn over
     last = plain.rpartition("app.py on 127.0.0.1")[2]
     assert re.search(r"w\s+succeeded\s+1\s", last), last
     assert last.rstrip().endswith("lightgrid: bye")

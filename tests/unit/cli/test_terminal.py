@@ -31,7 +31,7 @@ def test_text_goes_above_the_frame():
     screen = Screen(terminal)
     screen.show(["one", "two"])
     screen.print_above("text\n")
-    assert terminal.getvalue() == "one\ntwo\r\x1b[1A\x1b[Jtext\none\ntwo"
+    assert terminal.getvalue() == "one\ntwo\r\x1b[K\x1b[A\x1b[Ktext\none\ntwo"
 
 
 def test_the_same_frame_is_not_drawn_again():
@@ -53,7 +53,7 @@ def test_the_frame_waits_for_the_end_of_a_line(monkeypatch):
     print("b", end="", flush=True)
     screen.show(["other"])
     print("c", "d")
-    assert terminal.getvalue() == "frame\r\x1b[Jabc d\nother"
+    assert terminal.getvalue() == "frame\r\x1b[Kabc d\nother"
     screen.close()
     assert sys.stdout is terminal
 
@@ -135,7 +135,49 @@ def test_the_stage_has_room_on_a_narrow_terminal(monkeypatch, columns):
         name, stage, *_ = row.split()
         assert name.endswith(f"d.{number}" if columns == 24 else f"round.{number}")
         assert stage == "succeeded"
-    assert ("last change" in titles) == (columns == 200)
+    assert ("last change" in titles) == (columns >= 60)
+
+
+def test_the_rows_of_deleted_works_are_gone_whatever_is_still_heard_of_them():
+    terminal = Tty()
+    observer = LiveObserver(terminal=terminal)
+    for name in ("root.d.a", "root.d.b"):
+        observer.work_added(name)
+        observer.work_status(name, WorkStatus(WorkStage.SUCCEEDED))
+    observer.work_removed("root.d.a")
+    observer.printed("root.d.a", "last words")
+    observer.work_changed("root.d.a", 1)
+    observer.work_status("root.d.a", WorkStatus(WorkStage.STOPPED))
+    assert "[d.a]" in terminal.getvalue()
+    assert "last words\n" in terminal.getvalue()
+    table = "\n".join(observer._render())
+    assert "d.b" in table
+    assert "d.a" not in table
+
+
+@pytest.mark.parametrize("columns", [80, 60])
+def test_a_long_name_takes_no_column_away(monkeypatch, columns):
+    monkeypatch.setenv("LINES", "24")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    observer = LiveObserver(terminal=Tty())
+    for number in range(2):
+        name = f"root.experiments.{'x' * 70}.{number}"
+        observer.work_added(name)
+        observer.work_status(name, WorkStatus(WorkStage.RUNNING))
+    _, titles, *rows = (Text.from_ansi(line).plain for line in observer._render())
+    assert titles.split() == ["work", "stage", "calls", "changes/s", "last", "change"]
+    assert [row.split()[0][-4:] for row in rows] == ["xx.0", "xx.1"]
+    assert [row.split()[1] for row in rows] == ["running", "running"]
+
+
+def test_a_frame_is_drawn_over_without_clearing_the_screen():
+    terminal = Tty()
+    screen = Screen(terminal)
+    screen.show(["one", "two", "three"])
+    screen.show(["1"])
+    screen.close()
+    assert "\x1b[J" not in terminal.getvalue()
+    assert "\x1b[2J" not in terminal.getvalue()
 
 
 def test_plain_lines_tell_each_stage_once_and_each_failure(capsys):
