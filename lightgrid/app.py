@@ -14,10 +14,10 @@ from lightgrid.component.component import Component
 from lightgrid.component.flow import Flow
 from lightgrid.component.options import OptionChecker
 from lightgrid.component.work import Work
-from lightgrid.errors import ComponentError, LightgridError
+from lightgrid.errors import AppFailedError, ComponentError, LightgridError
 from lightgrid.moving.cloud import CloudCompute
 from lightgrid.moving.notices import tell_options
-from lightgrid.process.app_file import is_loaded_in_work
+from lightgrid.process.app_file import is_interactive, is_loaded_in_work
 from lightgrid.process.standard_streams import open_closed_streams
 from lightgrid.runtime.options import RunOptions
 from lightgrid.runtime.outcome import AppStage, Outcome
@@ -160,8 +160,13 @@ class App:
         nothing, and under `lightgrid flow` it runs the app with the options of
         the command.
 
+        In a notebook, in IPython and at Python's prompt there is no process that could
+        end with an exit code: what goes wrong is an exception there like any other.
+
         Raises:
             SystemExit: With the exit code, unless the app ended well.
+            AppFailedError: In its place, in a notebook or at a prompt.
+            KeyboardInterrupt: Likewise, when the app was interrupted there.
         """
         global _order
         if is_loaded_in_work():
@@ -175,13 +180,20 @@ class App:
             from lightgrid.terminal import make_observer  # rich is loaded when it is shown
 
             observer = make_observer(options.log_level)
+        may_exit = not is_interactive()
         try:
             outcome = self.execute(options, observer)
         except ComponentError:  # it has run: the user's line is to be shown
             raise
         except LightgridError as error:
+            if not may_exit:
+                raise
             observer.said(str(error), is_problem=True)
             sys.exit(1)
+        if not may_exit and outcome.was_interrupted:
+            raise KeyboardInterrupt
+        if not may_exit and outcome.exit_code:
+            raise AppFailedError(outcome.message.rstrip(), outcome.exit_code) from None
         if outcome.message:
             observer.said(outcome.message.rstrip(), is_problem=outcome.exit_code == 1)
         if outcome.exit_code:

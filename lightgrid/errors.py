@@ -188,6 +188,18 @@ class AppLoadError(LightgridError):
     """The app file cannot be used: not there, no app in it, or several."""
 
 
+class AppFailedError(LightgridError):
+    """An app that was run from a notebook or a prompt has failed: there is no process to end.
+
+    Attributes:
+        exit_code: What the process would have ended with.
+    """
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        self.exit_code = exit_code
+        super().__init__(message or f"the app has failed with exit code {exit_code}")
+
+
 class WorkFailedError(LightgridError):
     """A work failed, and its `raise_exception` says that the app fails with it."""
 

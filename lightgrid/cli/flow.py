@@ -73,6 +73,7 @@ def _check_address(_ctx: click.Context, _parameter: click.Parameter, text: str) 
     "default, each stage of a work once; info every status; debug every delta. What the app "
     "prints, and what it says by stop() or fail(), is always shown.",
 )
+@click.option("-m", "as_module", is_flag=True, help="FILE is a module's name, such as package.app.")
 @click.argument("file", type=click.Path())
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def command(
@@ -82,13 +83,16 @@ def command(
     insecure: bool,
     environment: dict[str, str],
     log_level: str,
+    as_module: bool,
     file: str,
     args: tuple[str, ...],
 ) -> None:
     """Run the app in FILE until it ends; ARGS are for the file's own sys.argv.
 
     The app is the one that FILE makes at its top level; or the one whose run()
-    it calls, which then runs there, with the options given here.
+    it calls, which then runs there, with the options given here. A module of a
+    package, with imports from beside it, is run from the folder that has the
+    package: lightgrid flow -m package.app
 
     Exit code: 0 after stop(), 1 after a failure, 2 when there is no app to run,
     128 + N after signal N (130 for Ctrl-C).
@@ -104,7 +108,7 @@ def command(
     options = RunOptions(listen, tls_cert, tls_key, insecure, environment, log_level.upper())
     order = Order(options, observer)
     try:
-        module = _load(file, args, order)
+        module = _load(file, args, order, as_module=as_module)
         app = _only_app(module, file) if order.app is None else None
     except BaseException:
         observer.ended()
@@ -113,14 +117,14 @@ def command(
         app.run(options, observer)
 
 
-def _load(file: str, args: Sequence[str], order: Order) -> ModuleType:
+def _load(file: str, args: Sequence[str], order: Order, *, as_module: bool) -> ModuleType:
     from lightgrid.app import ordered
     from lightgrid.errors import AppLoadError
-    from lightgrid.process.app_file import load_app_file
+    from lightgrid.process.app_file import load_app_file, load_app_module
 
     with _user_errors(file), ordered(order):
         try:
-            return load_app_file(file, args)
+            return load_app_module(file, args) if as_module else load_app_file(file, args)
         except AppLoadError as error:
             raise UsageFailure(str(error)) from None
 
@@ -140,7 +144,24 @@ def _user_errors(file: str) -> Iterator[None]:
         if _is_no_python(error, file):
             raise UsageFailure(_syntax_message(file, error)) from None
         click.echo(user_trace(error), err=True, nl=False)
+        if isinstance(error, ImportError) and "no known parent package" in str(error):
+            click.echo(f"lightgrid: {_as_module(file)}", err=True)
         sys.exit(1)
+
+
+def _as_module(file: str) -> str:
+    """Say how a file is run that imports from beside it."""
+    from lightgrid.process.app_file import package_of
+
+    found = package_of(file)
+    if found is None:
+        return (
+            f"{file} is in no package (its folder has no __init__.py): write "
+            '"import other" for "from . import other"'
+        )
+    name, folder = found
+    where = "" if folder == os.getcwd() else f"cd {folder} && "
+    return f"{file} is a module of a package; run it as one: {where}lightgrid flow -m {name}"
 
 
 def _is_no_python(error: BaseException, file: str) -> TypeGuard[SyntaxError]:

@@ -21,6 +21,7 @@ from lightgrid.moving.notices import ignore_notices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
     from traceback import TracebackException
 
 _WORK_NAME: Final = "__mp_main__"
@@ -51,15 +52,59 @@ def load_app_file(path: str, argv: Sequence[str] = ()) -> ModuleType:
     code_path = os.path.abspath(path)
     source = _read(path)
     sys.argv[:] = [path, *argv]
-    folder = os.path.dirname(os.path.realpath(path))
-    if getattr(sys.flags, "safe_path", False) or not sys.path:
-        sys.path.insert(0, folder)
-    else:
-        sys.path[0] = folder  # where our own command's folder is, or the working folder
+    _put_first_in_path(os.path.dirname(os.path.realpath(path)))
     module = _new_main("__main__", code_path)
     _replace_main(module)
     _execute(source, module)
     return module
+
+
+def load_app_module(name: str, argv: Sequence[str] = ()) -> ModuleType:
+    """Execute a module in the process of a flow, as `python -m name *argv` would.
+
+    Args:
+        name: A module, or a package with a module `__main__`.
+        argv: What comes behind it.
+
+    Raises:
+        AppLoadError: There is no such module.
+        BaseException: Whatever its code raises. Show it with `user_trace`.
+    """
+    _put_first_in_path(os.getcwd())
+    spec = _find_module(name)
+    assert spec.origin is not None
+    source = _read(spec.origin)
+    sys.argv[:] = [spec.origin, *argv]
+    module = _new_main("__main__", spec.origin)
+    module.__spec__, module.__package__ = spec, spec.parent
+    _replace_main(module)
+    _execute(source, module)
+    return module
+
+
+def find_module_file(name: str) -> tuple[str, str]:
+    """Return the file of a module as `python -m` would find it, and its full name.
+
+    Raises:
+        AppLoadError: There is none.
+    """
+    _put_first_in_path(os.getcwd())
+    spec = _find_module(name)
+    assert spec.origin is not None
+    return spec.origin, spec.name
+
+
+def package_of(path: str) -> tuple[str, str] | None:
+    """Return the name under which a file is a module of a package, and the folder to be in.
+
+    None for a file that is in no package: whose folder has no `__init__.py`.
+    """
+    folder, base = os.path.split(os.path.abspath(path))
+    names = [os.path.splitext(base)[0]]
+    while os.path.isfile(os.path.join(folder, "__init__.py")):
+        folder, name = os.path.split(folder)
+        names.insert(0, name)
+    return None if len(names) == 1 else (".".join(names), folder)
 
 
 def load_in_work(path: str | None, main_module: str | None = None) -> ModuleType:
@@ -130,6 +175,34 @@ def user_trace(error: BaseException) -> str:
     if not told.stack and error.__cause__ is error.__context__ is None:
         return "".join(told.format_exception_only())  # as Python shows a SyntaxError of a script
     return "".join(told.format())
+
+
+def _put_first_in_path(folder: str) -> None:
+    if getattr(sys.flags, "safe_path", False) or not sys.path:
+        sys.path.insert(0, folder)
+    else:
+        sys.path[0] = folder  # where our own command's folder is, or the working folder
+
+
+def _find_module(name: str) -> ModuleSpec:
+    spec = None
+    try:
+        if all(name.split(".")):  # else it is relative, and to nothing
+            spec = importlib.util.find_spec(name)
+        if spec is not None and spec.submodule_search_locations is not None:
+            spec = importlib.util.find_spec(f"{name}.__main__")
+            if spec is None:
+                raise AppLoadError(
+                    f"{name} is a package without a module __main__; name the module that makes "
+                    f"the app, such as {name}.app"
+                )
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise  # by an import in the package's own code
+    if spec is None or spec.origin is None or not os.path.isfile(spec.origin):
+        hint = f". Without -m it is a file: {name}" if os.path.isfile(name) else ""
+        raise AppLoadError(f"no module named {name!r} in {os.getcwd()} or in sys.path{hint}")
+    return spec
 
 
 def _read(path: str) -> bytes:

@@ -31,6 +31,11 @@ class Outcome:
     exception: BaseException | None = None
 
     @property
+    def was_interrupted(self) -> bool:
+        """Whether a signal ended it."""
+        return self.exit_code > 128
+
+    @property
     def stage(self) -> AppStage:
         """Where the app stands then: an end by a signal is no failure of its own."""
         return AppStage.FAILED if 0 < self.exit_code < 128 else AppStage.STOPPED

@@ -232,6 +232,7 @@ def run_foreground(
     token: str,
     *,
     argv: Sequence[str] = (),
+    main_module: str | None = None,
     root_certificates: bytes | None = None,
     stop_grace_s: float = 10.0,
 ) -> int:
@@ -243,6 +244,7 @@ def run_foreground(
         address: "host:port" of the flow server.
         token: Opens the work, or the app.
         argv: What the app file finds in `sys.argv` behind its own name.
+        main_module: Its name, when it is a module of a package, found by `sys.path`.
         root_certificates: PEM, for TLS.
         stop_grace_s: How long leaving may take, when the server does not say.
 
@@ -254,8 +256,10 @@ def run_foreground(
         BaseException: Whatever the file's code raises. Show it with `user_trace`.
     """
     sys.argv[:] = [app_file, *argv]
-    sys.path.insert(0, os.path.dirname(os.path.realpath(app_file)))
-    work = _find_work(load_in_work(os.path.abspath(app_file)), app_file, name)
+    if main_module is None:
+        sys.path.insert(0, os.path.dirname(os.path.realpath(app_file)))
+    module = load_in_work(os.path.abspath(app_file), main_module)
+    work = _find_work(module, app_file, name)
     joining = Joining(address, name, token, -1, root_certificates)
     return WorkProcess(work, joining, stop_grace_s).run(signal.SIGTERM, signal.SIGINT)
 

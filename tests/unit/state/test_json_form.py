@@ -35,7 +35,9 @@ def test_the_rest_has_names():
     assert to_json({"$tuple": 1}) == '{"$dict": {"$tuple": 1}}'
 
 
-@pytest.mark.parametrize("text", ["", "{", "NaN", "1e999", "[-1e999]", '{"$bytes": "a"}', '{"$float": "1"}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "NaN", "1e999", "[-1e999]", '{"$bytes": "a"}', '{"$float": "1"}']
+)
 def test_what_is_no_value_is_refused(text):
     with pytest.raises(ValueError):  # noqa: PT011 - whoever catches it shows all of them alike
         from_json(text)
