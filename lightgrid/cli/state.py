@@ -132,9 +132,11 @@ def _parse(text: str) -> Value:
         raise UsageFailure(str(error)) from None
     except RecursionError:
         raise UsageFailure("the value is nested too deep") from None
-    except ValueError as error:
-        hint = _hint(text) if isinstance(error, json.JSONDecodeError) else ""
+    except json.JSONDecodeError as error:
+        hint = _hint(text)
         raise UsageFailure(f"{_shortened(text)} is no JSON value: {error}{hint}") from None
+    except ValueError as error:
+        raise UsageFailure(f"the value cannot be read: {error}") from None
 
 
 def _hint(text: str) -> str:

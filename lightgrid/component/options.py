@@ -118,6 +118,8 @@ class OptionChecker:
 
     def word(self, option: str, value: object, words: type[_Word], more: str = "") -> _Word:
         """Take one of some words; `more` says what else there is."""
+        if isinstance(value, words):
+            return value
         if not isinstance(value, str) or value not in list(words):
             *first, last = words
             raise self._refusal(option, value, f"{', '.join(first)} or {last}{more}")
