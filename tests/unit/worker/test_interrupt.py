@@ -89,7 +89,7 @@ def test_a_stop_breaks_sleeps_locks_loops_and_reads(interrupter, inside, block):
         inside.put(1)
         block()
 
-    once(inside, os.kill, os.getpid(), signal.SIGTERM)
+    once(inside, interrupter.stop)
     with pytest.raises(WorkStopped):
         interrupter.call(run)
 
