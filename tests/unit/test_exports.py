@@ -10,11 +10,12 @@ import lightgrid.testing
 
 NAMES = {
     lightgrid: """
-        App CommandWork ComponentError Delta Dict ExternalWork Flow LightgridError LightningApp
-        LightningFlow LightningWork List Restart RunOptions StatusReason UndeclaredAttributeError
-        UnsupportedValueError Work WorkStage WorkStatus WorkStopped structures
+        App BuildConfig CloudCompute CommandWork ComponentError Delta Dict ExternalWork Flow
+        LightgridError LightningApp LightningFlow LightningWork List Restart RunOptions StatusReason
+        UndeclaredAttributeError UnsupportedValueError Work WorkStage WorkStageStatus WorkStatus
+        WorkStopped structures
     """,
-    lightgrid.testing: "AppTester NotReachedError WorkRun run_work stepping",
+    lightgrid.testing: "AppTester EmptyFlow EmptyWork NotReachedError WorkRun run_work stepping",
 }
 MODULES = pytest.mark.parametrize("module", NAMES, ids=lambda module: module.__name__)
 

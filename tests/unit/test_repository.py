@@ -255,7 +255,7 @@ def test_constraints_hold_the_version_of_all_that_the_dev_extra_brings():
 
 def test_every_floor_is_a_version_and_the_oldest_python_is_named_first():
     for requirement in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]):
-        assert re.fullmatch(r"[a-z-]+[>=]=[\d.]+", requirement), requirement
+        assert re.fullmatch(r"[a-z-]+(\[\w+\])?[>=]=[\d.]+", requirement), requirement
     pythons = [one for one in PROJECT["classifiers"] if ":: 3." in one]
     assert pythons[0].endswith(PROJECT["requires-python"].removeprefix(">="))
 
