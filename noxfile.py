@@ -21,9 +21,11 @@ import nox
 PROJECT = tomllib.loads(Path("pyproject.toml").read_text())["project"]
 PREFIX = "Programming Language :: Python :: 3."
 PYTHONS = [f"3.{one[len(PREFIX) :]}" for one in PROJECT["classifiers"] if one.startswith(PREFIX)]
-#: Of the dev extra, what the tests of behaviour need. What judges the repository's files (linters,
-#: generators) comes in one version only, that of constraints.txt.
+#: Of the dev extra, what the tests of behaviour need.
 TOOLS = ("hypothesis", "numpy", "pytest", "pytest-timeout", "pytest-xdist")
+#: Tests that need the rest of it: linters, type checkers, generators. What these find depends on
+#: their version, so there is one, that of constraints.txt.
+JUDGES = ("tests/unit/test_repository.py", "tests/unit/test_types.py")
 #: Where the dependencies are used: stubs, gRPC, pickling, schedules, commands, the terminal.
 QUICK = (
     "tests/unit",
@@ -93,4 +95,4 @@ def tools() -> list[str]:
 def run_quick_tests(session: nox.Session) -> None:
     """Run pytest on what was asked for, or on the quick tests."""
     paths = session.posargs or QUICK
-    session.run("python", "-m", "pytest", "--ignore=tests/unit/test_repository.py", *paths)
+    session.run("python", "-m", "pytest", *(f"--ignore={path}" for path in JUDGES), *paths)
