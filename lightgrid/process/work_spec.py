@@ -16,8 +16,10 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from io import BytesIO
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
+
+from lightgrid.process.user_code import CodePacker
 
 if TYPE_CHECKING:
     from lightgrid.component.work import Work
@@ -150,16 +152,19 @@ def dump_object(value: Any, *, by_reference: bool) -> bytes:
     """
     import cloudpickle  # 50 ms, and the process of a work nearly never needs it
 
-    if not by_reference:
-        return cloudpickle.dumps(value, protocol=5)  # type: ignore[no-any-return]
+    packer = CodePacker()
 
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-        """cloudpickle always takes what is in `__main__` by value."""
+        """cloudpickle always takes what is in `__main__` by value, and code without its place."""
 
         def reducer_override(self, value: Any) -> Any:
-            """Leave to the ordinary pickle what the other process can find by its name."""
-            if isinstance(value, type | FunctionType) and _is_found_in_main(value):
-                return NotImplemented
+            """Reduce what is not to be reduced as cloudpickle does."""
+            if isinstance(value, CodeType):
+                return packer.pack(value) or super().reducer_override(value)
+            if isinstance(value, type | FunctionType) and by_reference and _is_found_in_main(value):
+                return NotImplemented  # the ordinary pickle: the other process finds it by its name
+            if isinstance(value, FunctionType):
+                packer.note_lines(value)
             return super().reducer_override(value)
 
     stream = BytesIO()

@@ -14,8 +14,10 @@ from lightgrid.process.app_file import is_own_file
 from lightgrid.runtime.app_loop import AppLoop
 from lightgrid.runtime.observer import Observer
 
-#: How long nothing happens, or nothing but one run, before a hint; in seconds.
-_HINT_AFTER_S: float = 10.0
+#: How long nothing happens before a hint, in seconds.
+_IDLE_HINT_AFTER_S: float = 10.0
+#: How long nothing but one run happens before a hint, in seconds.
+_RUN_HINT_AFTER_S: float = 10.0
 #: How often, within that time, to see whether it still is the same run.
 _LOOKS: Final = 5
 
@@ -24,18 +26,18 @@ def hint_at_standstill(root: Flow, loop: AppLoop, observer: Observer) -> None:
     """Say once that an app stands still, to whoever forgot that a flow ends by `stop`."""
 
     def look() -> None:
-        left_s = _HINT_AFTER_S - loop.idle_s
+        left_s = _IDLE_HINT_AFTER_S - loop.idle_s
         if left_s > 0:
             loop.timers.after(left_s, look)
         elif has_nothing_to_wait_for(root):
             observer.said(
                 "no work runs, and the flow has had nothing to do for "
-                f"{_HINT_AFTER_S:.0f} s. If the app is done, call self.stop() in its run"
+                f"{_IDLE_HINT_AFTER_S:.0f} s. If the app is done, call self.stop() in its run"
             )
         else:
-            loop.timers.after(_HINT_AFTER_S, look)
+            loop.timers.after(_IDLE_HINT_AFTER_S, look)
 
-    loop.timers.after(_HINT_AFTER_S, look)
+    loop.timers.after(_IDLE_HINT_AFTER_S, look)
 
 
 def has_nothing_to_wait_for(root: Flow) -> bool:
@@ -55,14 +57,14 @@ def hinting_at_long_runs(loop: AppLoop, observer: Observer) -> Iterator[None]:
 
     def watch() -> None:
         last_run_count, looks = -1, 0
-        while not ending.wait(_HINT_AFTER_S / _LOOKS):
+        while not ending.wait(_RUN_HINT_AFTER_S / _LOOKS):
             place = _place_in_run(sys._current_frames().get(flow_thread))
             looks = looks + 1 if place and loop.run_count == last_run_count else 0
             if looks == _LOOKS:
                 observer.said(
-                    f"the flow's run has not returned for {_HINT_AFTER_S:.0f} s; it is at {place}. "
-                    "Nothing of the works arrives while it runs: return from it, it is called "
-                    "again when something has changed",
+                    f"the flow's run has not returned for {_RUN_HINT_AFTER_S:.0f} s; it is at "
+                    f"{place}. Nothing of the works arrives while it runs: return from it, it is "
+                    "called again when something has changed",
                     is_problem=True,
                 )
                 return

@@ -48,7 +48,6 @@ def app():
         root.endless.run()
         app.run_until(lambda: root.endless.counter > 0)
         yield app
-        app.delay(root.endless, 0.0)
 
 
 def test_nothing_is_lost_or_doubled_when_connections_break_all_the_time(app):
@@ -73,11 +72,14 @@ def test_a_work_without_a_connection_goes_on_and_its_changes_come_later(app):
 
 
 def test_a_slow_network_changes_nothing_but_the_time(app):
-    root = app.app.root
-    app.delay(root.endless, 0.1)
-    before = root.endless.counter
-    app.run_until(lambda: root.endless.counter > before)
-    app.run_until(lambda: root.endless.is_running)
+    logging = app.app.root.logging
+    successes, before = logging.num_successes, list(logging.log)
+    app.delay(logging, 0.1)
+    logging.run("slowly", 500)
+    app.run_until(lambda: logging.num_successes == successes + 1)
+    assert logging.log == [*before, *(["slowly", number] for number in range(500))]
+    assert logging.status.result == 500
+    app.delay(logging, 0.0)
 
 
 def test_a_call_made_while_a_work_has_no_connection_is_executed_once_it_has(app):

@@ -188,7 +188,7 @@ class Listener(Observer):
 
 
 def test_a_flow_that_forgets_to_stop_is_told_how_it_ends(monkeypatch):
-    monkeypatch.setattr(hints, "_HINT_AFTER_S", 0.05)
+    monkeypatch.setattr(hints, "_IDLE_HINT_AFTER_S", 0.05)
     listener = Listener()
     assert L.App(Forgetful(Done())).execute(L.RunOptions(), listener).exit_code == 0
     (text,) = listener.said_texts
@@ -220,7 +220,7 @@ class Looping(L.Flow):
 
 
 def test_a_run_that_does_not_return_is_told_where_it_is(monkeypatch):
-    monkeypatch.setattr(hints, "_HINT_AFTER_S", 0.05)
+    monkeypatch.setattr(hints, "_RUN_HINT_AFTER_S", 0.05)
     hinted = threading.Event()
     told = []
 

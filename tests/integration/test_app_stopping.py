@@ -169,8 +169,3 @@ def test_a_work_may_tidy_up_where_it_is_stopped(stopped):
 def test_a_work_that_does_not_hear_is_killed_after_its_grace(stopped):
     assert stopped["InALongCCall"].exit_count == 0
     assert stopped["InALongCCall"].status.stage == "stopped"
-
-
-def test_a_work_that_catches_whatever_is_raised_is_gone_all_the_same(stopped):
-    # Now and then an exception hits outside of its `try`, and `on_exit` runs: both are fine.
-    assert stopped["NeverLettingGo"].status.stage == "stopped"

@@ -235,7 +235,7 @@ def test_200_dynamic_works_leave_no_process_no_thread_and_no_node():
     with stepping(root, see=threading.active_count) as app:
         assert app.run_until_end().exit_code == 0, app.outcome
     assert root.done == 200
-    assert max(app.seen) < len(before) + 20
+    assert max(app.seen) < len(before) + 100  # of 200 works
     for thread in set(threading.enumerate()) - before:
         thread.join(30)
         assert not thread.is_alive(), thread

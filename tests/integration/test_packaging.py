@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import lightgrid
+
 ROOT = Path(__file__).resolve().parents[2]
 
 # Isolated, so that neither the checkout nor PYTHONPATH can lend a module that the wheel lacks.
@@ -26,15 +28,29 @@ def run(*command, cwd):
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
+def built(tmp_path_factory):
+    """A folder with the source distribution, and the wheel that was built out of it."""
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(built, tmp_path_factory):
     """A folder with the wheel's content, and nothing else."""
-    folder = tmp_path_factory.mktemp("packaging")
-    python, dist, target = sys.executable, folder / "dist", folder / "site"
-    run(python, "-m", "build", "--wheel", "--no-isolation", "--outdir", dist, ROOT, cwd=folder)
-    (wheel,) = dist.glob("*.whl")
-    pip = (python, "-m", "pip", "--disable-pip-version-check", "--quiet")
-    run(*pip, "install", "--no-deps", "--no-index", "--target", target, wheel, cwd=folder)
+    target = tmp_path_factory.mktemp("site")
+    (wheel,) = built.glob("*.whl")
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+    run(*pip, "install", "--no-deps", "--no-index", "--target", target, wheel, cwd=target)
     return target
+
+
+@pytest.mark.timeout(300)  # Builds a wheel, if it is the first to ask.
+def test_what_is_built_can_be_published_and_has_the_version_of_the_package(built):
+    wheel, source = sorted(path.name for path in built.iterdir())
+    assert wheel.endswith(f"-{lightgrid.__version__}-py3-none-any.whl")
+    assert source.endswith(f"-{lightgrid.__version__}.tar.gz")
+    run(sys.executable, "-m", "twine", "check", "--strict", wheel, source, cwd=built)
 
 
 @pytest.mark.timeout(300)  # Builds and installs a wheel.

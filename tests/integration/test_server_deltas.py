@@ -5,6 +5,7 @@ import queue
 import secrets
 import threading
 import time
+from dataclasses import replace
 
 import grpc
 import pytest
@@ -34,8 +35,8 @@ SETTINGS = Settings(max_message_bytes=MIB, max_batch_bytes=2 * MIB, max_nodes=10
 class Flow:
     """A hub and its server; merges when it is told to."""
 
-    def __init__(self):
-        self.hub, self.auth = Hub(SETTINGS), Auth()
+    def __init__(self, settings=SETTINGS):
+        self.hub, self.auth = Hub(settings), Auth()
         self.hub.commit("root", [((), [Set((), {"works": {}})])])
         self.server = Server(self.hub, self.auth, Listen())
         self.channel = grpc.insecure_channel(
@@ -539,16 +540,20 @@ def commands_acks(commands):
             yield command.ack.acked_seq, command.ack.applied_seq
 
 
-def test_a_work_that_is_not_read_from_still_counts_as_alive(flow, peer):
-    flow.hub.merge()
-    stream = peer.stream()
-    stream.put(*[peer.batch(number, (["c"], number)) for number in range(2, 31)])
-    port = flow.hub._ports[peer.work]
-    wait_until(lambda: not port.link.replica.has_room)
-    deadline_s = port.link.session.lease.deadline_s
-    assert deadline_s > time.monotonic()
-    wait_until(lambda: flow.value_of(peer)["c"] == 30)
-    assert stream.end() == 30
+def test_a_work_that_is_not_read_from_still_counts_as_alive():
+    with contextlib.closing(Flow(replace(SETTINGS, heartbeat_interval_s=0.05))) as flow:
+        peer = flow.peer().joined()
+        flow.hub.merge()
+        stream = peer.stream()
+        stream.put(*[peer.batch(number, (["c"], number)) for number in range(2, 31)])
+        link = flow.hub._ports[peer.work].link
+        wait_until(lambda: not link.replica.has_room)
+        taken = link.acked_seq
+        deadline_s = link.session.lease.deadline_s
+        wait_until(lambda: link.session.lease.deadline_s > deadline_s)
+        assert link.acked_seq == taken
+        wait_until(lambda: flow.value_of(peer)["c"] == 30)
+        assert stream.end() == 30
 
 
 # --- one server for one port -----

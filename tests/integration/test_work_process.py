@@ -147,27 +147,35 @@ def make(module, kind="W", name="w"):
     return work
 
 
-def test_a_counter_is_counted_to_its_end(flow, load):
+def test_a_counter_is_counted_to_its_end(flow, load, tmp_path):
     module, path = load(
         """
+        import os
         class W(L.Work):
             def __init__(self):
                 super().__init__()
                 self.counter = 0
-            def run(self, count):
-                for _ in range(count):
+            def run(self, seen):
+                for _ in range(100_000):
+                    self.counter += 1
+                while not os.path.exists(seen):
                     self.counter += 1
                 return {"made": self.counter}
         """
     )
     process = flow.launch(make(module), path)
-    end = flow.end_of(flow.call("w", 300_000))
+    call_id = flow.call("w", str(tmp_path / "seen"))
+
+    def seen():
+        return [variables["counter"] for _, variables, _ in flow.history]
+
+    flow.until(lambda: len(set(seen())) > 5, "values in between")
+    (tmp_path / "seen").touch()
+    end = flow.end_of(call_id)
     assert end.state is CallState.SUCCEEDED
-    assert end.result == {"made": 300_000}
-    assert flow.vars["w"] == {"counter": 300_000}
-    seen = [variables["counter"] for _, variables, _ in flow.history]
-    assert seen == sorted(seen)
-    assert len(set(seen)) > 5
+    assert flow.vars["w"] == {"counter": end.result["made"]}
+    assert end.result["made"] >= 100_000
+    assert seen() == sorted(seen())
     process.terminate()
     assert flow.exit_code(process) == 0
     assert Left("w") in flow.events
@@ -215,27 +223,34 @@ def test_in_place_changes_arrive_while_a_call_runs(flow, load):
         flow.until(lambda count=count: len(flow.vars["w"]["items"]) >= 3 * count, "an append")
 
 
-def test_only_combinations_that_existed_are_seen(flow, load):
+def test_only_combinations_that_existed_are_seen(flow, load, tmp_path):
     module, path = load(
         """
+        import os
         class W(L.Work):
             def __init__(self):
                 super().__init__()
                 self.a = self.b = self.c = 0
-            def run(self):
-                for n in range(1, 200_001):
-                    self.a = n
-                    self.b = n
-                    self.c = n
+            def run(self, seen):
+                n = 0
+                while not os.path.exists(seen):
+                    for _ in range(1000):
+                        n += 1
+                        self.a = n
+                        self.b = n
+                        self.c = n
+                return n
         """
     )
     flow.launch(make(module), path)
-    flow.end_of(flow.call("w"))
+    call_id = flow.call("w", str(tmp_path / "seen"))
+    flow.until(lambda: len({v["a"] for _, v, _ in flow.history}) > 50, "values in between")
+    (tmp_path / "seen").touch()
+    last = flow.end_of(call_id).result
     seen = [variables for _, variables, _ in flow.history]
-    assert len(seen) > 5
     for one in seen:
         assert one["a"] >= one["b"] >= one["c"] >= one["a"] - 1
-    assert seen[-1] == {"a": 200_000, "b": 200_000, "c": 200_000}
+    assert seen[-1] == {"a": last, "b": last, "c": last}
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,13 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from lightgrid_protos.v1 import (
     delta_pb2,
@@ -22,6 +25,7 @@ from lightgrid_protos.v1 import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 STUBS = ROOT / "generated/python/lightgrid_protos"
 GOLDEN = ROOT / "tests/golden/field_numbers.json"
 MODULES = [
@@ -50,8 +54,7 @@ def assert_runs_clean(*command):
 
 def floors():
     """The lowest version of each run-time dependency, by name."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return dict(requirement.split(">=") for requirement in project["dependencies"])
+    return dict(requirement.split(">=") for requirement in PROJECT["dependencies"])
 
 
 def stamps(pattern, files):
@@ -196,15 +199,16 @@ def named_paths(text):
     """
     prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
     for name in re.findall(r"`([^`\s]+)`", prose):
-        if ("/" in name and not name.startswith("/")) or name.endswith((".py", ".md", ".toml")):
+        if ("/" in name and not name.startswith("/")) or name.endswith(
+            (".py", ".md", ".txt", ".toml")
+        ):
             yield name
 
 
-def test_each_path_that_the_architecture_names_exists():
-    architecture = ROOT / "ARCHITECTURE.md"
-    assert architecture.exists(), "ARCHITECTURE.md is missing"
-    names = list(named_paths(architecture.read_text()))
-    assert names, "ARCHITECTURE.md names no path"
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/releasing.md"])
+def test_each_path_that_a_page_for_developers_names_exists(page):
+    names = list(named_paths((ROOT / page).read_text()))
+    assert names, f"{page} names no path"
     missing = [name for name in names if not any(ROOT.glob(name.rstrip("/")))]
     assert not missing
 
@@ -215,9 +219,53 @@ def test_paths_are_found_in_backticks_only():
     assert list(named_paths(text)) == ["a/b.py", "c.toml", "lightgrid/*.py"]
 
 
-def test_ci_runs_the_test_command_of_the_readme():
+def test_ci_and_newcomers_run_the_test_command_of_the_readme():
     commands = re.findall(r"^```sh\n(.*?)\n```", (ROOT / "README.md").read_text(), re.M | re.S)
     script = ROOT / ".ci/run"
     assert commands[1].endswith("-m pytest")
-    assert script.read_text().splitlines()[-1] == commands[1]
+    assert commands[1] in script.read_text().splitlines()
+    assert commands[1] in (ROOT / "CONTRIBUTING.md").read_text().splitlines()
     assert os.access(script, os.X_OK)
+
+
+# Versions
+
+
+def brought_by(name, extra=""):
+    """The normal names of all that a distribution needs here, itself included."""
+    found, left = set(), [(name, extra)]
+    while left:
+        name, extra = left.pop()
+        if (name, extra) in found:
+            continue
+        found.add((name, extra))
+        for text in metadata.requires(name) or ():
+            requirement = Requirement(text)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
+                left += [(requirement.name, one) for one in ("", *requirement.extras)]
+    return {canonicalize_name(name) for name, _ in found}
+
+
+def test_constraints_hold_the_version_of_all_that_the_dev_extra_brings():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    held = {line.partition("==")[0] for line in lines if not line.startswith("#")}
+    missing = brought_by(PROJECT["name"], "dev") - held - {PROJECT["name"]}
+    assert not missing, "run: python tools/constraints.py"
+
+
+def test_every_floor_is_a_version_and_the_oldest_python_is_named_first():
+    for requirement in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]):
+        assert re.fullmatch(r"[a-z-]+(\[\w+\])?[>=]=[\d.]+", requirement), requirement
+    pythons = [one for one in PROJECT["classifiers"] if ":: 3." in one]
+    assert pythons[0].endswith(PROJECT["requires-python"].removeprefix(">="))
+
+
+def test_the_hooks_of_a_commit_are_programs_that_the_dev_extra_installs():
+    config = ROOT / ".pre-commit-config.yaml"
+    assert_runs_clean(sys.executable, "-m", "pre_commit", "validate-config", str(config))
+    entries = re.findall(r"^ +entry: (.+)$", config.read_text(), re.M)
+    assert len(entries) == 6
+    for entry in entries:
+        program = re.match(r"\.venv/bin/(\S+) ", entry + " ")
+        assert program is not None, entry
+        assert tool(program[1])

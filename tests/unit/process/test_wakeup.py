@@ -63,6 +63,7 @@ def test_a_signal_handler_may_set_it_between_any_two_steps_of_a_wait_or_a_set():
         return interrupt
 
     before = sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # Python 3.12 asks for any such frame in settrace
     sys.settrace(interrupt)
     try:
         wakeup.set()

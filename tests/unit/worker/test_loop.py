@@ -95,7 +95,7 @@ def test_a_batch_that_was_interrupted_anywhere_is_over_with_its_call(start):
         loop.end_call(CallUpdate(f"call {count}", CallState.SUCCEEDED))
         assert not loop._holds, f"cut at bytecode {count}"
         count += 1
-    assert count > 50
+    assert count > 20  # bytecodes; Python 3.13 has fewer
 
 
 def test_a_batch_inside_of_apply_flow_delta_is_part_of_the_one_that_is_made(start):

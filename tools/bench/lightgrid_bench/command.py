@@ -41,22 +41,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         current = "rivals"
         environments.make_all(say)
     machine = this_machine()
-    rounds = options.rounds or (1 if options.quick else _ROUNDS)
-    plan = Plan(rounds, options.quick, say)
+    rows = [ROWS[name] for name in options.rows or ROWS]
     entries: list[report.Entry] = []
-    failed = False
-    for current in options.rows or ROWS:
-        try:
-            entries += [(current, figure) for figure in ROWS[current].measure(plan)]
-        except Exception:  # the other rows are worth having
-            failed = True
-            say("failed")
-            progress.print_exception()
-        if options.json:  # after each row: a long run may be ended
+
+    def save() -> None:
+        if options.json:
             report.write_json(entries, machine, options.json)
-        if options.markdown:
-            report.write_markdown(entries, machine, options.markdown)
-    report.show(entries, console)
+
+    plan = Plan(
+        rounds=options.rounds or (1 if options.quick else _ROUNDS),
+        is_quick=options.quick,
+        say=say,
+        keep=lambda figure: entries.append((current, figure)),
+        save=save,
+    )
+    current = "rivals"
+    for rival in dict.fromkeys(rival for row in rows for rival in row.rivals if rival.missing):
+        say(f"{rival.name} is left out: {rival.missing}")
+    failed = False
+    try:
+        for row in rows:
+            current = row.name
+            try:
+                row.measure(plan)
+            except Exception:  # the other rows are worth having
+                failed = True
+                say("failed")
+                progress.print_exception()
+            save()
+            if options.markdown:
+                report.write_markdown(entries, machine, options.markdown)
+    finally:
+        report.show(entries, console)  # also when Ctrl-C ends a long run
     return int(failed)
 
 

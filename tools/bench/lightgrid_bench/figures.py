@@ -34,7 +34,7 @@ class Figure:
         rival: One per round, the one measured beside it.
         inverted: The value is the rival's over ours.
         note: What a reader should know.
-        missing: Why it was not measured.
+        missing: Why the rival was not measured.
     """
 
     name: str
@@ -60,6 +60,8 @@ class Figure:
         """What is held to the bar, by round."""
         if not self.rival_name:
             return self.ours
+        if self.missing:
+            return []  # there is nothing to compare ours with
         pairs = zip(self.ours, self.rival, strict=True)
         return [b / a if self.inverted else a / b for a, b in pairs if a and b]
 
@@ -81,11 +83,6 @@ class Figure:
 
     def _reaches(self, bar: float) -> bool:
         return self.value >= bar if self.at_least else self.value <= bar
-
-
-def not_measured(name: str, unit: str, rival_name: str, missing: str) -> Figure:
-    """Return a figure that says why it is not there."""
-    return Figure(name, unit, rival_name, missing=missing)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

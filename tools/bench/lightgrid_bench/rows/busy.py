@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from lightgrid_bench.figures import Figure, percentile
+from lightgrid_bench.figures import percentile
 from lightgrid_bench.peers import Stage
 from lightgrid_bench.plan import Plan
 
 
-def measure(plan: Plan) -> Iterator[Figure]:
+def measure(plan: Plan) -> None:
     """Ask the server's health service, on a loop thread that the flow computes beside."""
     count = plan.pick(400, 20)
-    busy = Figure("p99 of an answer, run computes", "ms", bar=15, aim=5)
-    beside_idle = Figure("the same, over an idle flow's", "ms", "idle flow")
+    busy = plan.figure("p99 of an answer, run computes", "ms", bar=15, aim=5)
+    beside_idle = plan.figure("the same, over an idle flow's", "ms", "idle flow")
     with Stage() as stage:
         hosts = {
             "busy": stage.host("external", "busy", works=1, busy_s=0.05),
@@ -39,8 +38,6 @@ def measure(plan: Plan) -> Iterator[Figure]:
         for channel in channels.values():
             channel.close()
     busy.note = "a health check stands for the heartbeat, which has no answer"
-    yield busy
-    yield beside_idle
 
 
 def _answer_ms(channel: grpc.Channel) -> float:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from lightgrid_bench.environments import LIGHTNING, RAY, REDIS, Rival
-from lightgrid_bench.figures import Figure
 from lightgrid_bench.peers import Stage
 from lightgrid_bench.plan import Plan
 
@@ -16,7 +15,7 @@ _TITLES = {
 }
 
 
-def measure(plan: Plan) -> Iterator[Figure]:
+def measure(plan: Plan) -> None:
     """Count here, then there, in turns."""
     here_times = plan.pick(2_000_000, 100_000)
     rivals: list[tuple[Rival, Callable[[], float], float | None, float | None]] = [
@@ -28,7 +27,7 @@ def measure(plan: Plan) -> Iterator[Figure]:
         work = stage.peer("work")
         stage.host("counter", work_path=work.path).wait()
         for rival, there_s, bar, aim in rivals:
-            figure = Figure(
+            figure = plan.figure(
                 _TITLES[rival.name],
                 "us/change",
                 rival.name,
@@ -42,7 +41,6 @@ def measure(plan: Plan) -> Iterator[Figure]:
                 for _ in plan.turns(_TITLES[rival.name]):
                     ours = work.ask("measure", times=here_times, turns=4)["ours"] / here_times
                     figure.add(ours * 1e6, there_s() * 1e6)
-            yield figure
 
 
 def _script_s(rival: Rival, script: str, plan: Plan) -> float:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
-from lightgrid_bench.figures import Figure
 from lightgrid_bench.peers import Stage
 from lightgrid_bench.plan import Plan
 
 
-def measure(plan: Plan) -> Iterator[Figure]:
+def measure(plan: Plan) -> None:
     """Connect works, each on a connection of its own, and look at the server."""
     # Heartbeats come every 10 s, and half as often with 1,000 works.
     seconds = plan.time_s(20.0, 0.5)
@@ -18,8 +16,8 @@ def measure(plan: Plan) -> Iterator[Figure]:
     plan.say("a flow of one work")
     alone = _memory_bytes(1)
     for works, bar, aim in table:
-        cpu = Figure(f"{works:,} works: server", "% CPU", bar=bar, aim=aim)
-        memory = Figure(f"{works:,} works: memory", "kB/work", bar=150, aim=80)
+        cpu = plan.figure(f"{works:,} works: server", "% CPU", bar=bar, aim=aim)
+        memory = plan.figure(f"{works:,} works: memory", "kB/work", bar=150, aim=80)
         with Stage() as stage:
             flow = stage.host("external", works=works)
             players = [stage.host("players", f"players{index}") for index in range(2)]
@@ -38,8 +36,6 @@ def measure(plan: Plan) -> Iterator[Figure]:
                 before = flow.ask("cpu")["process"]
                 time.sleep(seconds)
                 cpu.add(100 * (flow.ask("cpu")["process"] - before) / seconds)
-        yield cpu
-        yield memory
 
 
 def _memory_bytes(works: int) -> int:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
-from lightgrid_bench.figures import Figure, percentile
+from lightgrid_bench.figures import percentile
 from lightgrid_bench.peers import Stage
 from lightgrid_bench.plan import Plan
 
 _PERIOD_S = 0.5
 
 
-def measure(plan: Plan) -> Iterator[Figure]:
+def measure(plan: Plan) -> None:
     """Assign large values, and send the same on a bare stream half a period later."""
     count = plan.pick(12, 3)
     with Stage() as stage:
@@ -25,7 +24,7 @@ def measure(plan: Plan) -> Iterator[Figure]:
             ("text", "1 MB string", 2**20),
             ("floats", "100,000 floats", 100_000),
         ):
-            figure = Figure(title, "ms", "bare stream", bar=2, aim=1.2)
+            figure = plan.figure(title, "ms", "bare stream", bar=2, aim=1.2)
             flow.ask("look_at", what=kind)
             server.ask("take", how=kind)
             for _ in plan.turns(title):
@@ -39,4 +38,3 @@ def measure(plan: Plan) -> Iterator[Figure]:
                 time.sleep(plan.time_s(1.0, 0.2))
                 ours, bare = flow.ask("ages"), server.ask("ages")
                 figure.add(percentile(ours, 0.5), percentile(bare, 0.5))
-            yield figure

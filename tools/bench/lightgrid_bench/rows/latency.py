@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 from lightgrid_bench.environments import RAY, REDIS
-from lightgrid_bench.figures import Figure, percentile
+from lightgrid_bench.figures import percentile
 from lightgrid_bench.peers import Peer, Stage
 from lightgrid_bench.plan import Plan
 
 _PERIOD_S = 0.05
 
 
-def measure(plan: Plan) -> Iterator[Figure]:
+def measure(plan: Plan) -> None:
     """Assign the time every 50 ms, and send it on a bare stream 25 ms later."""
     count = max(1, plan.pick(5000, 40) // plan.rounds)
-    p50 = Figure("p50", "ms", "bare stream", bar=2, aim=1.2)
-    p99 = Figure("p99", "ms", "bare stream", bar=2, aim=1.2)
+    p50 = plan.figure("p50", "ms", "bare stream", bar=2, aim=1.2)
+    p99 = plan.figure("p99", "ms", "bare stream", bar=2, aim=1.2)
     with Stage() as stage:
         work = stage.peer("work")
         flow = stage.host("stamper", work_path=work.path)
@@ -38,13 +37,10 @@ def measure(plan: Plan) -> Iterator[Figure]:
             ours, bare = flow.ask("ages"), server.ask("ages")
             p50.add(percentile(ours, 0.5), percentile(bare, 0.5))
             p99.add(percentile(ours, 0.99), percentile(bare, 0.99))
-        others = list(_others(plan, flow, work))
-    yield p50
-    yield p99
-    yield from others
+        _others(plan, flow, work)
 
 
-def _others(plan: Plan, flow: Peer, work: Peer) -> Iterator[Figure]:
+def _others(plan: Plan, flow: Peer, work: Peer) -> None:
     """Measure other systems, in turns with ours; their p50 over ours."""
     count = plan.pick(100, 10)
     for title, rival, script, how in (
@@ -52,11 +48,10 @@ def _others(plan: Plan, flow: Peer, work: Peer) -> Iterator[Figure]:
         ("Ray actor, polled without a pause", RAY, "ray_latency.py", ("polled",)),
         ("Redis hash, polled without a pause", REDIS, "redis_latency.py", ()),
     ):
-        figure = Figure(title, "ms", rival.name, inverted=True, missing=rival.missing)
+        figure = plan.figure(title, "ms", rival.name, inverted=True, missing=rival.missing)
         for _ in plan.turns(title) if not rival.missing else ():
             work.ask("pace", first_s=time.monotonic(), period_s=_PERIOD_S, count=count)
             time.sleep(0.1)
             ours = flow.ask("ages")
             theirs = rival.run(script, *how, count, _PERIOD_S).split()
             figure.add(percentile(ours, 0.5), percentile(list(map(float, theirs)), 0.5))
-        yield figure

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
-from lightgrid_bench.figures import Figure
 from lightgrid_bench.peers import Peer, Stage
 from lightgrid_bench.plan import Plan
 
 
-def measure(plan: Plan) -> Iterator[Figure]:
+def measure(plan: Plan) -> None:
     """Have one of 1,000 works change, and the only one of another flow, in turns."""
     many = plan.pick(1000, 20)
     seconds = plan.time_s(2.0, 0.4)
-    call = Figure(f"a cached run(), {many:,} works", "us", bar=3, aim=1)
-    rest = Figure("a loop without its calls", "us", "1 work", bar=2, aim=1.2)
+    call = plan.figure(f"a cached run(), {many:,} works", "us", bar=3, aim=1)
+    rest = plan.figure("a loop without its calls", "us", "1 work", bar=2, aim=1.2)
     with Stage() as stage:
         hosts: dict[int, tuple[Peer, Peer]] = {}
         for works in (many, 1):
@@ -28,8 +26,6 @@ def measure(plan: Plan) -> Iterator[Figure]:
             ours, alone = (_loop(*hosts[works], seconds) for works in (many, 1))
             call.add(ours["call"])
             rest.add(ours["rest"], alone["rest"])
-    yield call
-    yield rest
 
 
 def _loop(flow: Peer, players: Peer, seconds: float) -> dict[str, float]:

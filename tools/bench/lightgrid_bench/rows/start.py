@@ -6,33 +6,34 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from lightgrid_bench.environments import LIGHTNING, SCRIPTS
-from lightgrid_bench.figures import Figure
 from lightgrid_bench.peers import PeerError
 from lightgrid_bench.plan import Plan
 
 _APP = Path(__file__).resolve().parent.parent / "hosts" / "start.py"
 
 
-def measure(plan: Plan) -> Iterator[Figure]:
+def measure(plan: Plan) -> None:
     """Start both, in turns."""
     for works, bar in ((1, 1.5), (16, 2.0)) if not plan.is_quick else ((1, 1.5),):
-        figure = Figure(f"{works} works", "s", "removed framework", bar=bar, aim=1.0)
+        figure = plan.figure(
+            f"{works} works",
+            "s",
+            "removed framework",
+            bar=bar,
+            aim=1.0,
+            missing=LIGHTNING.missing,
+        )
         for _ in plan.turns(f"starting {works} works"):
             lightgrid = [str(Path(sys.executable).parent / "lightgrid"), "flow", str(_APP)]
-            ours = start_s(lightgrid, works)
-            if LIGHTNING.missing:
-                figure.missing = LIGHTNING.missing
-                figure.ours.append(ours)
-                continue
+            lightning = [LIGHTNING.python, str(SCRIPTS / "lightning_start.py")]
             figure.add(
-                ours,
-                start_s([LIGHTNING.python, str(SCRIPTS / "lightning_start.py")], works),
+                start_s(lightgrid, works),
+                None if LIGHTNING.missing else start_s(lightning, works),
             )
-        yield figure
 
 
 def start_s(command: Sequence[str], works: int) -> float:

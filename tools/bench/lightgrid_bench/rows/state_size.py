@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from lightgrid_bench.figures import Figure
 from lightgrid_bench.peers import Peer, Stage
 from lightgrid_bench.plan import Plan
 
@@ -14,12 +11,12 @@ _LARGE = 990_000
 _SIDES = ("flow side", "work side", "merging it", "watcher")
 
 
-def measure(plan: Plan) -> Iterator[Figure]:
+def measure(plan: Plan) -> None:
     """Assign random variables of a flow and of a work, and watch; in turns of the sizes."""
     sizes = (100, 10_000, _LARGE) if not plan.is_quick else (100, 1000)
     count = plan.pick(200, 10)
     figures = {
-        (side, size): Figure(
+        (side, size): plan.figure(
             f"{side}, 10^{len(str(size)) - (size != _LARGE)}",
             "us",
             "10^2 leaves",
@@ -46,12 +43,10 @@ def measure(plan: Plan) -> Iterator[Figure]:
             costs = {size: _costs(*peers, count) for size, peers in hosts.items()}
             for (side, size), figure in figures.items():
                 figure.add(costs[size][side], costs[sizes[0]][side])
-        memory = Figure("memory of the flow's process", "bytes/leaf")
+        memory = plan.figure("memory of the flow's process", "bytes/leaf")
         small, large = (hosts[size][0].ask("memory") for size in (sizes[0], sizes[-1]))
         # As many leaves in the work as in the flow.
         memory.add((large - small) / (2 * (sizes[-1] - sizes[0])))
-    yield from figures.values()
-    yield memory
 
 
 def _costs(flow: Peer, work: Peer, watcher: Peer, count: int) -> dict[str, float]:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
-from lightgrid_bench.figures import Figure
 from lightgrid_bench.peers import Peer, Stage
 from lightgrid_bench.plan import Plan
 
 _VARIABLES = 257
 
 
-def measure(plan: Plan) -> Iterator[Figure]:
+def measure(plan: Plan) -> None:
     """Flood a flow, then a bare server that makes path and value, in turns."""
     seconds = plan.time_s(1.5, 0.3)
     for works in (1, 8, 32) if not plan.is_quick else (1, 2):
-        process = Figure(f"{works} works, process", "us/change", "bare stream", bar=1.7, aim=1.1)
-        thread = Figure(f"{works} works, loop thread", "us/change", "bare stream", bar=1.7, aim=1.1)
-        rate = Figure(f"{works} works, changes", "k/s", "bare stream")
+        process = plan.figure(
+            f"{works} works, process", "us/change", "bare stream", bar=1.7, aim=1.1
+        )
+        thread = plan.figure(
+            f"{works} works, loop thread", "us/change", "bare stream", bar=1.7, aim=1.1
+        )
+        rate = plan.figure(f"{works} works, changes", "k/s", "bare stream")
         with Stage() as stage:
             flow = stage.host("external", works=works, variables=_VARIABLES)
             server, players = stage.host("bare_server"), stage.host("players")
@@ -31,9 +33,6 @@ def measure(plan: Plan) -> Iterator[Figure]:
                 process.add(ours["process"], bare["process"])
                 thread.add(ours["server"], bare["server"])
                 rate.add(ours["rate"], bare["rate"])
-        yield process
-        yield thread
-        yield rate
 
 
 def _flood(players: Peer, who: str, server: Peer, works: int, seconds: float) -> dict[str, float]:
