@@ -36,6 +36,8 @@ OPTIONS: Final = [
     ("grpc.enable_http_proxy", 0),
 ]
 UNARY_TIMEOUT_S: Final = 10.0
+#: What clients of ours take: all that protobuf can carry.
+MAX_MESSAGE_BYTES: Final = 2**31 - 1
 
 
 def token_metadata(token: str) -> tuple[tuple[str, str], ...]:

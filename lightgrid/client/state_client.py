@@ -9,7 +9,13 @@ from typing import Any, Self
 
 import grpc
 
-from lightgrid.client.channel import OPTIONS, UNARY_TIMEOUT_S, token_metadata, told_errors
+from lightgrid.client.channel import (
+    MAX_MESSAGE_BYTES,
+    OPTIONS,
+    UNARY_TIMEOUT_S,
+    token_metadata,
+    told_errors,
+)
 from lightgrid.state.delta import Op, Path
 from lightgrid.state.values import Value
 from lightgrid.wire.times import encode_duration
@@ -63,7 +69,7 @@ class StateClient:
             RefusedError: NO_SUCH_PATH, LIMIT_EXCEEDED or another reason.
             FlowUnavailableError: The server cannot be reached.
         """
-        request = state_service_pb2.GetStateRequest(path=path)
+        request = state_service_pb2.GetStateRequest(path=path, max_message_bytes=MAX_MESSAGE_BYTES)
         with told_errors():
             answer = self._stub.GetState(request, metadata=self._metadata, timeout=timeout_s)
             return decode_state(answer)
@@ -89,7 +95,10 @@ class StateClient:
             FlowUnavailableError: The connection was lost, or the app has ended.
         """
         request = state_service_pb2.WatchStateRequest(
-            path=path, tree_id=tree_id, after_revision=after_revision
+            path=path,
+            tree_id=tree_id,
+            after_revision=after_revision,
+            max_message_bytes=MAX_MESSAGE_BYTES,
         )
         encode_duration(min_interval_s, request.min_interval)
         joiner = NewsJoiner()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from lightgrid.component.component import Component
     from lightgrid.component.node import Node
+    from lightgrid.component.passes import Passes
     from lightgrid.component.schedule import Schedule
     from lightgrid.component.work import Work
 
@@ -75,3 +76,7 @@ class Backend(Protocol):
     @property
     def run_count(self) -> int:
         """How often the root flow's `run` was called."""
+
+    @property
+    def passes(self) -> Passes:
+        """Its runs, and the passes that they make up."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from lightgrid.state.values import Value
@@ -63,7 +63,9 @@ class WorkStatus:
         message: For people; of a user's exception the formatted traceback.
         time_s: When, in seconds since the epoch.
         result: What the call's `run` returned, once it has succeeded: None, bool, int, float,
-            str, bytes, list, tuple or dict with str keys. None before, and of a process.
+            str, bytes, list, tuple or dict with str keys. None before, and of a process. Of
+            calls before the newest the state keeps results and messages of some 16 MB for
+            each work, those that ended last; the others have None and "".
         attempt: How often the process was started for it, from 1; 0 before.
     """
 
@@ -81,6 +83,10 @@ class WorkStatus:
             other.reason,
             other.message,
         )
+
+    def without_content(self) -> WorkStatus:
+        """Return what is left of it when what was returned or said is not kept any more."""
+        return replace(self, message="", result=None)
 
     def to_value(self) -> dict[str, Value]:
         """Return the status as it stands in the state tree."""

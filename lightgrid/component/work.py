@@ -44,7 +44,9 @@ class Work(Component):
         parallel: The flow goes on at once; else a call holds the flow's `run` up
             until it is complete.
         cache_calls: A call with the same arguments as a completed one is not
-            made again.
+            made again. Else it is: with `parallel`, whenever the flow asks for it and
+            none is under way; without, once for each time that the flow comes by on
+            its way through `run`, however often it is held up there.
         raise_exception: An exception in `run` ends the app; else the call has
             failed and the flow goes on.
         receive_updates: What the flow writes into this work's
@@ -182,7 +184,7 @@ class Work(Component):
 
     @property
     def statuses(self) -> list[WorkStatus]:
-        """The life of the newest call so far."""
+        """The life of the newest call so far; of a long one the last 100 steps."""
         latest = self._calls.latest
         return [self._process_status] if latest is None else list(latest.statuses)
 
@@ -455,17 +457,20 @@ def _making_calls(work: Work) -> Callable[..., None]:
     always the answer is that there is nothing to do. Hence the bound names.
     """
     calls, records = work._calls, work._calls.records
+    passes = calls.passes = work._lightgrid_backend("run").passes
     is_known_enough = work._parallel and work._cache_calls
 
     def run(*args: Any, **kwargs: Any) -> None:
         key = NO_ARGUMENTS if not args and not kwargs else _key_of(work, args, kwargs)
-        if is_known_enough and key in records:
+        if is_known_enough and (record := records.get(key)) is not None:
+            record.asked_in = passes.run
             return
         decision = calls.decide(key, cache_calls=work._cache_calls, parallel=work._parallel)
         if decision.sends:
             _check_arguments(work, args, kwargs)
             work._lightgrid_backend("run").call(work, key, args, kwargs)
         if decision.waits:
+            passes.is_held_up = True
             raise CallPending(work.name)
 
     return run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from lightgrid.protocol.messages import CallError, CallState, CallUpdate, Run
 
@@ -16,12 +17,15 @@ class Call:
         run: The command that makes it, without ops; `revision` is the newest of
             the flow's writes that it brings to a work that has not seen them.
         update: The newest word of the work about it, or of who ended it in its stead.
-        cancelled: The flow wants it to end.
+        number: In the order of commands: one that a stream has carried has a lower
+            number than one that it has not.
+        cancel_number: Likewise, of the wish that it ends; 0 without one.
     """
 
     run: Run
     update: CallUpdate
-    cancelled: bool = False
+    number: int
+    cancel_number: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -38,13 +42,18 @@ class CallLog:
 
     def __init__(self) -> None:
         self._calls: dict[str, Call] = {}
+        self._cancelled: dict[str, Call] = {}
         self._news: list[CallUpdate] = []
+        #: That of the newest command.
+        self.last_number = 0
         #: Updates of calls that nobody made, or that ended long ago.
         self.unknown_count = 0
 
     def add(self, run: Run) -> None:
         """Note a call the flow makes."""
-        self._calls[run.call_id] = Call(run, CallUpdate(run.call_id, CallState.PENDING))
+        self.last_number += 1
+        pending = CallUpdate(run.call_id, CallState.PENDING)
+        self._calls[run.call_id] = Call(run, pending, self.last_number)
 
     def open_calls(self) -> Iterator[Call]:
         """Yield the calls without an end, oldest first."""
@@ -52,8 +61,27 @@ class CallLog:
 
     def cancel(self, call_id: str) -> None:
         """Ask for a call's end."""
-        if call_id in self._calls:
-            self._calls[call_id].cancelled = True
+        call = self._calls.get(call_id)
+        if call is not None and not call.cancel_number:
+            self.last_number = call.cancel_number = self.last_number + 1
+            self._cancelled[call_id] = call
+
+    def made_after(self, number: int) -> list[Call]:
+        """Return the open calls that were made after a command, oldest first; O(these)."""
+        newest_first = takewhile(lambda call: call.number > number, reversed(self._calls.values()))
+        return [call for call in newest_first if call.is_open][::-1]
+
+    def cancelled_after(self, number: int) -> list[Call]:
+        """Return the open calls that were cancelled after a command, oldest first."""
+        newest_first = takewhile(
+            lambda call: call.cancel_number > number, reversed(self._cancelled.values())
+        )
+        return [call for call in newest_first if call.is_open][::-1]
+
+    def told_with(self, updates: Sequence[CallUpdate]) -> int:
+        """Return the newest revision that came with the calls that a batch speaks of."""
+        calls = [self._calls.get(update.call_id) for update in updates]
+        return max((call.run.revision for call in calls if call is not None), default=0)
 
     def take(self, updates: Sequence[CallUpdate]) -> None:
         """Note what a batch says of calls."""
@@ -76,4 +104,5 @@ class CallLog:
         for update in news:
             if update.state.is_end:
                 self._calls.pop(update.call_id, None)
+                self._cancelled.pop(update.call_id, None)
         return news

@@ -8,7 +8,7 @@ a refused message counts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Final
 
 from lightgrid.errors import MisfitError, Reason, RefusedError
@@ -20,7 +20,6 @@ from lightgrid.protocol.messages import (
     CallError,
     CallState,
     CallUpdate,
-    Cancel,
     Command,
     Registration,
     Resync,
@@ -30,6 +29,7 @@ from lightgrid.protocol.messages import (
 )
 from lightgrid.protocol.replica import Replica
 from lightgrid.protocol.session import Lease, Session
+from lightgrid.protocol.told import Told
 from lightgrid.state.delta import Op, Set
 from lightgrid.state.values import Value, copy_value
 
@@ -38,6 +38,8 @@ UPDATES: Final = "updates"
 #: A feature of the work: it reads `Run.python_arguments`.
 PYTHON_ARGUMENTS: Final = "python-arguments"
 FEATURES: Final = (UPDATES, PYTHON_ARGUMENTS)
+#: Processes that are refused because a newer one holds the work; older ones are dead.
+_MAX_FENCED: Final = 1000
 
 
 @dataclass(slots=True)
@@ -52,19 +54,6 @@ class Settings:
     max_path_segments: int = 32
     max_value_depth: int = 24
     max_nodes: int = 1_000_000
-
-
-@dataclass(slots=True)
-class Told:
-    """What one command stream has carried, so that it carries nothing twice."""
-
-    acked_seq: int = -1
-    applied_seq: int = -1
-    revision: int = 0
-    calls: set[str] = field(default_factory=set)
-    cancels: set[str] = field(default_factory=set)
-    stop: bool = False
-    resync: int = 0
 
 
 @dataclass(slots=True)
@@ -115,7 +104,7 @@ class WorkLink:
         self._is_program = is_program
         self._intake = Intake(settings.max_batch_bytes)
         self._epoch = 0
-        self._fenced: set[str] = set()
+        self._fenced: dict[str, None] = {}  # processes that are to stay away, oldest first
         self._gone = False  # the holder is known to be gone
         self._applied_seq = 0
         self._stop: Stop | None = None
@@ -159,7 +148,7 @@ class WorkLink:
                     raise RefusedError(
                         Reason.WORK_HELD, f"another process holds {self.name} and is connected"
                     )
-                self._fenced.add(held.instance_id)
+                self._fence(held)
             held = self._begin_epoch(instance_id, session_id, features, now_s)
         return Registration(
             session_id=held.session_id,
@@ -184,7 +173,7 @@ class WorkLink:
                 {"acked_seq": self._intake.acked_seq},
             )
         if self.session is not None:
-            self._fenced.add(self.session.instance_id)
+            self._fence(self.session)
         self._end_streams()
         if not self._is_program:
             self.calls.end_open(CallState.CANCELLED, None)
@@ -246,6 +235,9 @@ class WorkLink:
         batch = self._intake.offer(part)
         if batch is None:
             return False
+        if batch.calls:
+            # A call that has begun has what came with it, whether or not the work says so.
+            batch.seen_revision = max(batch.seen_revision, self.calls.told_with(batch.calls))
         try:
             self.replica.take(batch)
         except MisfitError as error:
@@ -325,6 +317,8 @@ class WorkLink:
     ) -> list[Command]:
         """Return what holds and a command stream has not carried yet, and note it as told.
 
+        Many calls come some at a time: ask until there is nothing.
+
         Args:
             told: What the stream has carried; `Told(revision=...)` for a new one.
             include_state: The variables as the flow sees them, to begin with them.
@@ -347,23 +341,16 @@ class WorkLink:
             if ops:
                 told.revision = newest
                 commands.append(Update(newest, ops))
-        open_calls = list(self.calls.open_calls())
-        for call in open_calls:
-            call_id = call.run.call_id
-            if call_id not in told.calls:
-                # What the work has seen by now, from its start or with an earlier call, is
-                # not told again: twice appended would be twice there.
-                ops, newest = self.replica.tell(told.revision, call.run.revision)
-                told.revision = max(told.revision, newest)
-                commands.append(replace(call.run, ops=ops, revision=newest))
-            if call.cancelled and call_id not in told.cancels:
-                commands.append(Cancel(call_id))
-        told.calls = {call.run.call_id for call in open_calls}
-        told.cancels = {call.run.call_id for call in open_calls if call.cancelled}
+        commands += told.call_commands(self.calls, self.replica)
         if self._stop is not None and not told.stop:
             told.stop = True
             commands.append(self._stop)
         return commands
+
+    def _fence(self, session: Session) -> None:
+        self._fenced[session.instance_id] = None
+        if len(self._fenced) > _MAX_FENCED:
+            del self._fenced[next(iter(self._fenced))]
 
     def _end_streams(self) -> None:
         self._gone = True

@@ -25,6 +25,8 @@ from lightgrid.state.values import Value, copy_value
 WINDOW: Final = 64
 #: Ends of calls are put even when the window is full; beyond this, a snapshot is shorter.
 _MAX_KEPT: Final = 2 * WINDOW
+#: Ops and updates of calls in a batch that was joined of several.
+_MAX_JOINED: Final = 256
 #: Demands for a snapshot with no batch taken between them that end the work.
 MAX_SNAPSHOT_DEMANDS: Final = 3
 
@@ -43,13 +45,15 @@ class Outbox:
         self._variables = variables
         self._kept: deque[Batch] = deque()  # in order of seq, not acknowledged
         self._unsent = 0  # how many of the newest kept ones this stream has not carried
+        self._fresh = 0  # how many of these no stream has
         self._last_seq = 0
         self._acked_seq = 0
         self._snapshot_needed = False
         self._snapshot_demands = 0
-        # The newest update of every call whose end is not acknowledged, and the
-        # number of the batch that carries it.
-        self._calls: dict[str, tuple[int, CallUpdate]] = {}
+        # What a snapshot has to say of calls: the newest update of each that has not ended,
+        # and each end that is not acknowledged, with the number of the batch that carries it.
+        self._begun: dict[str, CallUpdate] = {}
+        self._ends: deque[tuple[int, CallUpdate]] = deque()
         #: The highest revision whose flow writes have been applied to the variables.
         self.seen_revision = 0
 
@@ -70,7 +74,7 @@ class Outbox:
 
     @property
     def has_unsent(self) -> bool:
-        """Whether `next` would give a batch."""
+        """Whether `next` gives a batch, now or once the server has taken others."""
         return self._snapshot_needed or self._unsent > 0
 
     @property
@@ -84,14 +88,23 @@ class Outbox:
         Returns:
             The number under which, or under a later one, the server gets them.
         """
-        seq = self._last_seq + 1
+        joins = self._may_join(len(ops) + len(calls))
+        seq = self._last_seq + (not joins)
         for update in calls:
-            self._calls[update.call_id] = (seq, update)
+            if update.state.is_end:
+                self._begun.pop(update.call_id, None)
+                self._ends.append((seq, update))
+            else:
+                self._begun[update.call_id] = update
         if self._snapshot_needed:
             return seq  # the snapshot will carry both
+        if joins:
+            self._join_newest(ops, calls)
+            return seq
         self._last_seq = seq
         self._kept.append(Batch(seq, ops, calls, seen_revision=self.seen_revision))
         self._unsent += 1
+        self._fresh += 1
         if len(self._kept) > _MAX_KEPT:
             self.need_snapshot()
         return seq
@@ -101,8 +114,9 @@ class Outbox:
         if self._snapshot_needed:
             self._snapshot_needed = False
             self._last_seq += 1
-            calls = [update for _, update in self._calls.values()]
-            self._calls = {update.call_id: (self._last_seq, update) for update in calls}
+            ends = [update for _, update in self._ends]
+            calls = [*ends, *self._begun.values()]
+            self._ends = deque((self._last_seq, update) for update in ends)
             whole = Set((), copy_value(self._variables()))
             self._kept.append(
                 Batch(
@@ -110,10 +124,11 @@ class Outbox:
                 )
             )
             self._unsent = 1
-        if not self._unsent:
+        if not self._unsent or len(self._kept) - self._unsent >= WINDOW:
             return None
         batch = self._kept[-self._unsent]
         self._unsent -= 1
+        self._fresh = min(self._fresh, self._unsent)
         return batch
 
     def acked(self, seq: int) -> None:
@@ -125,11 +140,8 @@ class Outbox:
         while self._kept and self._kept[0].seq <= seq:
             self._kept.popleft()
         self._unsent = min(self._unsent, len(self._kept))
-        self._calls = {
-            call_id: (carried_by, update)
-            for call_id, (carried_by, update) in self._calls.items()
-            if carried_by > seq or not update.state.is_end
-        }
+        while self._ends and self._ends[0][0] <= seq:
+            self._ends.popleft()
 
     def registered(self, acked_seq: int, *, snapshot_required: bool) -> None:
         """Begin a new stream after the server said how far it is.
@@ -167,5 +179,25 @@ class Outbox:
     def need_snapshot(self) -> None:
         """Let the next batch be a snapshot, in place of all that was not acknowledged."""
         self._kept.clear()
-        self._unsent = 0
+        self._unsent = self._fresh = 0
         self._snapshot_needed = True
+
+    def _may_join(self, size: int) -> bool:
+        """Tell whether what is put goes with the newest batch, which no stream has carried.
+
+        Beyond the window, so that many short calls take few messages while the server is
+        behind.
+        """
+        if self.has_room or not self._fresh or self._snapshot_needed:
+            return False
+        newest = self._kept[-1]
+        return (
+            newest.seen_revision == self.seen_revision
+            and len(newest.ops) + len(newest.calls) + size <= _MAX_JOINED
+        )
+
+    def _join_newest(self, ops: Sequence[Op], calls: Sequence[CallUpdate]) -> None:
+        newest, moved = self._kept[-1], {update.call_id for update in calls}
+        newest.ops = [*newest.ops, *ops]
+        # As in a snapshot, a call's newest update is all that is said of it.
+        newest.calls = [*(one for one in newest.calls if one.call_id not in moved), *calls]

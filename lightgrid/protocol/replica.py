@@ -40,6 +40,8 @@ from lightgrid.state.values import SCALAR_TYPES, Value, copy_value, count_nodes,
 MAX_PENDING_BATCHES: Final = 8
 MAX_PENDING_BYTES: Final = 4 * 2**20
 _MAX_WRITES_PER_VARIABLE: Final = 64
+#: Likewise, of those that were told and are not known to be seen.
+_MAX_TOLD_WRITES: Final = 1024
 
 
 @dataclass(slots=True)
@@ -144,8 +146,13 @@ class Replica:
             for name in dict.fromkeys(map(variable_of, ops)):
                 if counts[name] > _MAX_WRITES_PER_VARIABLE:
                     self._forget_untold((name,))
-                    whole = Set((name,), copy_value(view[name]))
-                    self.overlay.append(FlowWrite(revision, whole))
+                    whole = FlowWrite(revision, Set((name,), copy_value(view[name])))
+                    self.overlay.append(whole)
+                    if self.receives_updates and counts[name] > _MAX_TOLD_WRITES:
+                        # A work that says nothing of what it has seen. Should it have seen
+                        # some, it may have to send a snapshot, and then gets the whole.
+                        self._forget_variable(name)
+                        self.overlay.append(whole)
 
     def tell(self, after_revision: int, to_revision: float = inf) -> tuple[list[Op], int]:
         """Return what the flow wrote between two revisions and the newest revision in it.
@@ -180,6 +187,9 @@ class Replica:
             for write in self.overlay
             if write.revision <= self.told_revision or write.op.path[:depth] != path
         ]
+
+    def _forget_variable(self, name: str) -> None:
+        self.overlay = [write for write in self.overlay if variable_of(write.op) != name]
 
     def _move_overlay(self, seen_revision: int) -> None:
         seen = [write.op for write in self.overlay if write.revision <= seen_revision]

@@ -25,6 +25,7 @@ from lightgrid.component.calls import CallPending
 from lightgrid.component.component import Component, note_reads
 from lightgrid.component.flow import Flow, FlowExit
 from lightgrid.component.node import Node
+from lightgrid.component.passes import Passes
 from lightgrid.component.schedule import Schedule
 from lightgrid.component.status import StatusReason, WorkStage
 from lightgrid.component.work import Work
@@ -82,7 +83,7 @@ class AppLoop:
         self._last_run_cost_s = 0.0
         self._recent_costs_s: deque[float] = deque(maxlen=_SLOW_RUNS)
         self.stage = AppStage.STARTING
-        self.run_count = 0
+        self.passes = Passes()
         self.wake_count = 0
         note_reads()
         root_state = {**root.state, "app_state": {"stage": str(AppStage.STARTING)}}
@@ -93,6 +94,11 @@ class AppLoop:
     def statuses(self) -> StatusWriter:
         """Where works and calls are moved on."""
         return self._statuses
+
+    @property
+    def run_count(self) -> int:
+        """How often the flow was run."""
+        return self.passes.run
 
     @property
     def idle_s(self) -> float:
@@ -155,7 +161,7 @@ class AppLoop:
 
     def _run_flow(self, interruption: Interruption) -> None:
         begin_s = time.perf_counter()
-        self.run_count += 1
+        self.passes.begin_run()
         try:
             with flow_code():
                 interruption.call_user_code(self._root.run)
@@ -166,6 +172,8 @@ class AppLoop:
             self._last_run_cost_s = self._last_run_end_s - begin_s
         self._warn_if_slow()
         if self._changes.commit():
+            self._run_is_due = True
+        if self.passes.end_run():
             self._run_is_due = True
         self._is_touched = False
         self._observer.flow_ran()

@@ -19,8 +19,9 @@ from typing import Final
 
 from lightgrid.errors import ClosedError, MisfitError, Reason, RefusedError
 from lightgrid.process.wakeup import Wakeup
-from lightgrid.protocol.link import Merged, Settings, Told, WorkLink
+from lightgrid.protocol.link import Merged, Settings, WorkLink
 from lightgrid.protocol.messages import Batch, CallError, CallState, Command, Registration, Run
+from lightgrid.protocol.told import Told
 from lightgrid.runtime.bell import Bell, ring
 from lightgrid.runtime.events import Event, Heard, Joined, Left, OutsideUpdate, Silent
 from lightgrid.runtime.observer import Observer

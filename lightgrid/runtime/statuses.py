@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 
+from lightgrid.component.calls import CallRecord
 from lightgrid.component.status import StatusReason, WorkStage, WorkStatus
 from lightgrid.component.work import Work
 from lightgrid.runtime.observer import Observer
-from lightgrid.state.delta import Remove, Set
+from lightgrid.state.delta import Op, Remove, Set, Splice
 from lightgrid.state.tree import Part
 from lightgrid.state.values import Value
 
@@ -18,23 +19,28 @@ class StatusWriter:
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
         self._parts: list[Part] = []
+        self._moved: dict[Work, None] = {}  # whose own status is to be told, once
 
     @property
     def has_parts(self) -> bool:
         """Whether the tree is to learn something."""
-        return bool(self._parts)
+        return bool(self._parts or self._moved)
 
     def take_parts(self) -> list[Part]:
         """Return the changes of the tree since the last time."""
+        for work in self._moved:
+            self._write(work, Set(("status",), work.status.to_value()))
+        self._moved.clear()
         parts, self._parts = self._parts, []
         return parts
 
     def call_made(self, work: Work, key: str, call_id: str) -> None:
         """Note a call that was made: it is pending."""
-        status = _status(work, WorkStage.PENDING)
-        for forgotten in work._calls.add(key, call_id, status):
-            self._write(work, Remove(("calls", forgotten)))
-        self._write_call(work, key)
+        calls = work._calls
+        calls.add(key, call_id, _status(work, WorkStage.PENDING))
+        self._write(work, Set(("calls", key), calls.records[key].to_value()))
+        self._note_stage(work)
+        self._tidy(work)
 
     def call_moved(
         self,
@@ -50,7 +56,9 @@ class StatusWriter:
         record = work._calls.advance(call_id, status)
         if record is None:
             return False
-        self._write_call(work, record.key)
+        self._write_step(work, record)
+        if stage.is_end:
+            self._tidy(work)
         return True
 
     def call_reissued(
@@ -60,13 +68,14 @@ class StatusWriter:
         status = _status(work, WorkStage.PENDING, reason, message)
         record = work._calls.reissue(call_id, new_call_id, status)
         if record is not None:
-            self._write_call(work, record.key)
+            self._write(work, Set(("calls", record.key, "call_id"), new_call_id))
+            self._write_step(work, record)
 
     def call_forgotten(self, work: Work, key: str) -> None:
         """Note that a call is to be as if it had never been made."""
         if work._calls.forget(key):
-            status = Set(("status",), work.status.to_value())
-            self._write(work, Remove(("calls", key)), status)
+            self._write(work, Remove(("calls", key)))
+            self._moved[work] = None
 
     def open_calls_moved(
         self, work: Work, stage: WorkStage, reason: StatusReason, message: str = ""
@@ -96,18 +105,28 @@ class StatusWriter:
         if attempt is not None:
             status = WorkStatus(stage, reason, message, status.time_s, None, attempt)
         work._process_status = status
-        self._write(work, Set(("status",), work.status.to_value()))
+        self._note_stage(work)
+
+    def _write_step(self, work: Work, record: CallRecord) -> None:
+        """Write the newest step of a call's life: a part of the record, which may be long."""
+        place = ("calls", record.key, "statuses")
+        ops = [Splice(place, 0, 1, [])] if record.has_lost_steps else []
+        newest = Splice(place, len(record.statuses) - 1, 0, [record.status.to_value()])
+        self._write(work, *ops, newest)
+        self._note_stage(work)
+
+    def _tidy(self, work: Work) -> None:
+        """Forget what is beyond the bounds of the work's table of calls."""
+        for key in work._calls.forget_oldest():
+            self._write(work, Remove(("calls", key)))
+        for record in work._calls.drop_content():
+            self._write(work, Set(("calls", record.key), record.to_value()))
+
+    def _note_stage(self, work: Work) -> None:
+        self._moved[work] = None
         self._observer.work_status(work.name, work.status)
 
-    def _write_call(self, work: Work, key: str) -> None:
-        self._write(
-            work,
-            Set(("calls", key), work._calls.records[key].to_value()),
-            Set(("status",), work.status.to_value()),
-        )
-        self._observer.work_status(work.name, work.status)
-
-    def _write(self, work: Work, *ops: Set | Remove) -> None:
+    def _write(self, work: Work, *ops: Op) -> None:
         self._parts.append((work._lightgrid_node.place, ops))
 
 

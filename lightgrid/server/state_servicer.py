@@ -35,8 +35,8 @@ class StateServicer(state_service_pb2_grpc.StateServiceServicer):
         """Return what is at a path."""
         caller().check_app()
         revision, value = self._hub.read(tuple(request.path))
-        tree_id, limit = self._hub.tree.tree_id, self._hub.settings.max_message_bytes
-        return encode_state(tree_id, revision, value, limit)
+        limit = request.max_message_bytes or self._hub.settings.max_message_bytes
+        return encode_state(self._hub.tree.tree_id, revision, value, limit)
 
     async def UpdateState(  # noqa: N802 - the contract's name
         self, request: state_service_pb2.UpdateStateRequest, context: Any
@@ -74,7 +74,10 @@ class StateServicer(state_service_pb2_grpc.StateServiceServicer):
                 news, revision = self._news(watched, revision)
                 if news is not None:
                     for message in encode_news(
-                        news, settings.max_message_bytes, settings.max_ops_per_message
+                        news,
+                        settings.max_message_bytes,
+                        settings.max_ops_per_message,
+                        request.max_message_bytes,
                     ):
                         yield message
                 if hub.is_draining or (hub.is_closed and revision == hub.tree.revision):

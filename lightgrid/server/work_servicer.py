@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from lightgrid.errors import Reason, RefusedError
-from lightgrid.protocol.link import Told
+from lightgrid.protocol.told import Told
 from lightgrid.runtime.bell import listening
 from lightgrid.runtime.hub import Hub
 from lightgrid.server.edge import caller
@@ -70,7 +70,8 @@ class WorkServicer(work_service_pb2_grpc.WorkServiceServicer):
                             command, settings.max_message_bytes, settings.max_ops_per_message
                         ):
                             yield message
-                    await bell.wait(left_s)
+                    if not commands:
+                        await bell.wait(left_s)
             finally:
                 self._hub.close_command_stream(port, stream)
 

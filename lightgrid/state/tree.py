@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from lightgrid.state.delta import Op, Path, apply_parts
-from lightgrid.state.values import Value
+from lightgrid.state.delta import Assignments, Op, Path, Set, Splice, apply_parts
+from lightgrid.state.values import SCALAR_TYPES, Value, memory_of
 
 #: Ops below a place of the tree: the place, and the ops relative to it.
 Part = tuple[Path, Sequence[Op]]
@@ -23,6 +23,9 @@ _MAX_KEPT_CHANGES: Final = 4096
 #: Few enough to stay in the processor's cache until they are freed: with 65,536 of them
 #: freeing took 7 % of the time of a busy flow.
 _MAX_KEPT_OPS: Final = 8192
+#: What the kept ops bring may take, in memory: a value of 1 MB that changes is kept some
+#: times, not thousands of times. Who is further behind is told by a snapshot.
+_MAX_KEPT_BYTES: Final = 16 * 2**20
 
 
 @dataclass(slots=True)
@@ -56,7 +59,9 @@ class StateTree:
         self.revision = 0
         self.root: dict[str, Value] = root if root is not None else {}
         self._kept: deque[Change] = deque()
+        self._weights: deque[_Weight] = deque()  # of each of them
         self._kept_ops = 0
+        self._kept_bytes = 0
 
     def commit(self, origin: str, parts: Sequence[Part], time_s: float) -> Change:
         """Apply ops as one step and return it.
@@ -102,16 +107,49 @@ class StateTree:
         )
 
     def _keep(self, change: Change) -> None:
+        weight = ops, size_bytes = _weigh(change)
         self._kept.append(change)
-        self._kept_ops += _count_ops(change)
+        self._weights.append(weight)
+        self._kept_ops += ops
+        self._kept_bytes += size_bytes
         while len(self._kept) > 1 and (
-            self._kept_ops > _MAX_KEPT_OPS or len(self._kept) > _MAX_KEPT_CHANGES
+            self._kept_ops > _MAX_KEPT_OPS
+            or self._kept_bytes > _MAX_KEPT_BYTES
+            or len(self._kept) > _MAX_KEPT_CHANGES
         ):
-            self._kept_ops -= _count_ops(self._kept.popleft())
+            self._kept.popleft()
+            ops, size_bytes = self._weights.popleft()
+            self._kept_ops -= ops
+            self._kept_bytes -= size_bytes
 
 
-def _count_ops(change: Change) -> int:
-    return sum(len(ops) for _, ops in change.parts)
+#: How many ops a change has, and about how many bytes its values take. Not those of
+#: numbers: they are bounded with the ops.
+_Weight = tuple[int, int]
+
+
+def _weigh(change: Change) -> _Weight:
+    count = size_bytes = 0
+    for _, ops in change.parts:
+        count += len(ops)
+        if type(ops) is Assignments:
+            for value in ops.values.values():
+                if type(value) in _LONG_TYPES:
+                    size_bytes += len(value)
+            continue
+        for op in ops:
+            if type(op) is Set:
+                kind = type(op.value)
+                if kind in _LONG_TYPES:
+                    size_bytes += len(op.value)
+                elif kind not in SCALAR_TYPES:
+                    size_bytes += memory_of(op.value)
+            elif type(op) is Splice:
+                size_bytes += memory_of(op.insert)
+    return count, size_bytes
+
+
+_LONG_TYPES: Final = frozenset({str, bytes})
 
 
 def _overlap(one: Path, other: Path) -> bool:

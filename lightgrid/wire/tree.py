@@ -27,9 +27,10 @@ from lightgrid_protos.v1.state_service_pb2 import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from lightgrid.protocol.link import Settings
+    from lightgrid_protos.v1.delta_pb2 import DeltaOp
 
 #: A whole tree is deeper than a variable may be: protobuf parsers stop at 100
 #: messages, a container takes two, and some are around the value.
@@ -103,13 +104,21 @@ def encode_news(
     news: News,
     max_message_bytes: int = DEFAULTS.max_message_bytes,
     max_ops_per_message: int = DEFAULTS.max_ops_per_message,
+    most_bytes: int = 0,
 ) -> list[WatchStateResponse]:
     """Return news as the messages that carry them, nearly always one.
 
     A change too large for one message goes on in the next, under its revision.
 
+    Args:
+        news: What is told.
+        max_message_bytes: What a message is to take.
+        max_ops_per_message: How many ops are to be in one.
+        most_bytes: What a message may take where something in it cannot be cut,
+            if that is more.
+
     Raises:
-        UnsupportedValueError: A str, bytes or tuple does not fit into one message.
+        RefusedError: LIMIT_EXCEEDED; a str, bytes or tuple takes more.
     """
     message = WatchStateResponse(
         tree_id=news.tree_id, revision=news.revision, snapshot=news.snapshot
@@ -130,13 +139,29 @@ def encode_news(
     for change in news.changes:
         head_bytes = _add_change(change, WatchStateResponse()).ByteSize() + 2 * FRAME_BYTES
         for op in _ops_of(change):
-            for piece in split_op(op, packer.room_bytes - head_bytes, _no_depth):
+            extra_bytes = max(most_bytes - max_message_bytes, 0)
+            for piece in _pieces(op, packer.room_bytes - head_bytes, extra_bytes):
                 # The head is counted for each op: simple, and a few bytes too careful.
                 part = packer.part_for(piece.ByteSize() + head_bytes, ops=1)
                 if not part.changes or part.changes[-1].revision != change.revision:
                     _add_change(change, part)
                 part.changes[-1].ops.append(piece)
     return packer.finish()
+
+
+def _pieces(op: Op, room_bytes: int, extra_bytes: int) -> Iterable[DeltaOp]:
+    """Return an op cut; an op with something that cannot be cut may take more room."""
+    try:
+        return list(split_op(op, room_bytes, _no_depth))
+    except UnsupportedValueError:
+        try:
+            return list(split_op(op, room_bytes + extra_bytes, _no_depth))
+        except UnsupportedValueError as error:
+            raise RefusedError(
+                Reason.LIMIT_EXCEEDED,
+                f"{error}. A client that takes larger messages says so: max_message_bytes",
+                {"limit": "max_message_bytes", "path": ".".join(error.path)},
+            ) from error
 
 
 class NewsJoiner:

@@ -22,6 +22,7 @@ import socket
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -59,8 +60,9 @@ AnswerT = TypeVar("AnswerT")
 
 logger = logging.getLogger("lightgrid.work")
 
-#: Ends of calls that are remembered, in case the server asks for them again.
-_MAX_KEPT_ENDS: Final = 1000
+#: Ended calls whose ids are remembered: a command stream that was opened while they ran
+#: may still bring them.
+_MAX_KEPT_ENDS: Final = 10_000
 #: Told by one byte, as signals are by their numbers.
 _CHANGED: Final = b"\0"
 #: What a message needs besides the largest str or bytes in it.
@@ -124,7 +126,8 @@ class WorkLoop:
         self._wants_news = False  # the next mark has to wake the loop's thread
         self._collected_at_s = -math.inf
         self._current: str | None = None
-        self._known: dict[str, CallUpdate | None] = {}  # by call id: the end, once there is one
+        self._known: set[str] = set()  # ids of calls that wait, run, or have ended
+        self._ended: deque[str] = deque()  # of these
         self._cancelled: set[str] = set()
         self._complaints: set[str] = set()
         self._holds: set[tuple[int, object]] = set()  # by thread: batches that are open
@@ -391,14 +394,11 @@ class WorkLoop:
                 self._receive_updates()
 
     def _on_run(self, run: Run) -> None:
+        # A known one comes again on a new stream. Its end, if it has one, is the outbox's to
+        # tell, until the server has taken it.
         if run.call_id not in self._known:
-            self._known[run.call_id] = None
+            self._known.add(run.call_id)
             self._inbox.put(run)
-            return
-        end = self._known[run.call_id]
-        if end is not None:  # the server does not know of it (any more)
-            self._outbox.put((), [end])
-            self._session.wake()
 
     def _receive_updates(self) -> None:
         """Apply what the flow wrote; not inside a batch, which it would cut in two."""
@@ -463,10 +463,9 @@ class WorkLoop:
         (end,) = ends
         self._current = None
         self._collector.pace_for_call(MAX_IDLE_INTERVAL_S)
-        self._known[end.call_id] = end
-        if len(self._known) > _MAX_KEPT_ENDS:
-            oldest = next(key for key, value in self._known.items() if value is not None)
-            del self._known[oldest]
+        self._ended.append(end.call_id)
+        if len(self._ended) > _MAX_KEPT_ENDS:
+            self._known.discard(self._ended.popleft())
         self._cancelled.discard(end.call_id)
         self._session.wake()
         return end

@@ -45,8 +45,11 @@ class Root(L.Flow):
         self.late = W(0)
         self.late._start_with_flow = False
         self.done = False
+        self.big = ""
     def run(self):
         self.w.run()
+        if self.big == "grow":
+            self.big = "x" * 5_000_000  # over what one message takes
         if self.done:
             self.stop()
 
@@ -190,6 +193,19 @@ class TestOneApp:
         place = "root['flows']['sub']['works']['inner']['vars']['items'][1]['k']"
         assert change["delta"] == {"values_changed": {place: {"new_value": 3}}}
         assert change["revision"] > snapshot["revision"]
+
+    def test_a_text_that_is_larger_than_a_message_is_read_watched_and_set_like_any_other(
+        self, lightgrid
+    ):
+        watch = lightgrid.start("state", "watch", "--json", "big")
+        watch.wait_out("\n")
+        assert lightgrid.run("state", "set", "big", '"grow"').returncode == 0
+        wait_until(lambda: get(lightgrid, "big") == "x" * 5_000_000, "the text")
+        wait_until(lambda: len(watch.out) > 5_000_000, "the change")
+        assert lightgrid.run("ps").returncode == 0
+        assert lightgrid.run("state", "set", "big", '"small"').returncode == 0
+        assert get(lightgrid, "big") == "small"
+        wait_until(lambda: watch.out.endswith('"small"}}}}\n'), "the next change")
 
     def test_the_app_is_found_by_pid_address_and_file(self, lightgrid, app):
         address = lightgrid.run("ps").stdout.split()[3]

@@ -368,7 +368,55 @@ def test_a_work_remembers_a_bounded_number_of_calls(monkeypatch):
         assert app.run_until_end().exit_code == 0
         assert len(app.loop._hub.tree.root["works"]["w"]["calls"]) == 10
     assert root.w.total == sum(range(101))
-    assert max(app.seen) == 10
+    assert max(app.seen) == 11  # and the one that goes on
+
+
+def test_a_loop_of_more_calls_than_are_remembered_comes_to_its_end(monkeypatch):
+    monkeypatch.setattr(lightgrid.component.calls, "MAX_KEPT_CALLS", 10)
+
+    class Counter(L.Work):
+        def __init__(self):
+            super().__init__()
+            self.calls = 0
+
+        def run(self, number):
+            self.calls += 1
+
+    class Loop(L.Flow):
+        def __init__(self):
+            super().__init__()
+            self.w = Counter()
+
+        def run(self):
+            for number in range(25):
+                self.w.run(number)
+            self.stop()
+
+    root = Loop()
+    with stepping(root, see=lambda: None) as app:
+        assert app.run_until_end().exit_code == 0
+    assert root.w.calls == 25
+
+
+def test_of_a_work_that_is_started_for_ever_again_the_state_keeps_the_newest_steps(monkeypatch):
+    monkeypatch.setattr(lightgrid.component.calls, "MAX_KEPT_STATUSES", 5)
+
+    class Short(L.Work):
+        def __init__(self):
+            super().__init__(parallel=True, restart="always")
+            self.runs = 0
+
+        def run(self):
+            self.runs += 1
+
+    root = Root(w=Short())
+    with stepping(root) as app:
+        app.run_until(lambda: True)
+        root.w.run()
+        app.run_until(lambda: root.w.runs >= 10)
+        (kept,) = app.loop._hub.tree.root["works"]["w"]["calls"].values()
+        assert len(root.w.statuses) == len(kept["statuses"]) == 5
+        assert {"calls": {root.w._calls.latest.key: kept}}.items() <= root.w.state.items()
 
 
 def test_a_work_outside_of_an_app_runs_in_place_and_remembers_too():

@@ -8,8 +8,9 @@ from simulation.edits import first_variables, ops_by_flow
 from simulation.network import LOST, Ended, Opening, Register, Release
 
 from lightgrid.errors import Reason, RefusedError
-from lightgrid.protocol.link import Settings, Told, WorkLink
+from lightgrid.protocol.link import Settings, WorkLink
 from lightgrid.protocol.messages import CallError, Run
+from lightgrid.protocol.told import Told
 from lightgrid.state.tree import StateTree
 from lightgrid.state.values import copy_value
 

@@ -78,7 +78,8 @@ def snapshot_without_calls(self):
 def forget_calls_when_sent(self, ops=(), calls=()):
     seq = put(self, ops, calls)
     if not self._snapshot_needed:
-        self._calls.clear()
+        self._ends.clear()
+        self._begun.clear()
     return seq
 
 
@@ -173,7 +174,7 @@ def streams_are_numbered_by_session(self, *arguments):
 
 def tell_everything_again(self, told, **options):
     said = commands(self, told, **options)
-    told.calls.clear()
+    told.noted_number = 0
     told.revision = 0
     return said
 

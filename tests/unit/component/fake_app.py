@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 
+from lightgrid.component.calls import CallPending
 from lightgrid.component.component import note_reads
+from lightgrid.component.passes import Passes
 from lightgrid.component.status import StatusReason, WorkStage, WorkStatus
 from lightgrid.component.work import Work
 
@@ -21,6 +24,7 @@ class FakeApp:
     run_count = 0
 
     def __init__(self, root):
+        self.passes = Passes()
         self.calls = []
         self.changed_nodes = {}
         self.log = []
@@ -56,6 +60,7 @@ class FakeApp:
     def call(self, work, key, args, kwargs):
         self.calls.append((work.name, args, kwargs))
         work._calls.add(key, f"call {len(self.calls)}", self._status(WorkStage.PENDING))
+        work._calls.forget_oldest()
 
     def forget(self, work, key):
         self.log.append(("forgotten", work.name))
@@ -67,7 +72,19 @@ class FakeApp:
     def moved(self, work, stage, reason=StatusReason.NONE, result=None):
         """The newest call of a work gets to another stage."""
         call_id = work._calls.latest.call_id
-        return work._calls.advance(call_id, self._status(stage, reason, result))
+        record = work._calls.advance(call_id, self._status(stage, reason, result))
+        work._calls.forget_oldest()
+        work._calls.drop_content()
+        return record
+
+    def run(self, run):
+        """Run the flow once, as an app does; tell whether it came to its end."""
+        number = self.passes.number
+        self.passes.begin_run()
+        with contextlib.suppress(CallPending):
+            run()
+        self.is_run_due = self.passes.end_run()
+        return self.passes.number > number
 
     def _status(self, stage, reason=StatusReason.NONE, result=None):
         self._clock += 1

@@ -8,7 +8,7 @@ from unit.component.fake_app import FakeApp
 import lightgrid
 from lightgrid.component import calls as calls_module
 from lightgrid.component.calls import CallPending, CallTable
-from lightgrid.component.status import StatusReason, WorkStage
+from lightgrid.component.status import StatusReason, WorkStage, WorkStatus
 from lightgrid.errors import ComponentError
 
 
@@ -73,13 +73,117 @@ def test_a_call_that_is_not_parallel_holds_the_flow_up_until_it_is_complete(make
     assert len(app.calls) == 1
 
 
-def test_without_cache_and_not_parallel_the_flow_never_gets_past_the_call(make):
-    app, work = make(cache_calls=False)
-    for count in range(1, 4):
-        with pytest.raises(CallPending):
-            work.run()
-        assert len(app.calls) == count
+class TestNeitherCachedNorParallel:
+    """Each pass makes the call once, waits for it, and goes on."""
+
+    def test_the_flow_gets_past_the_call_and_the_next_pass_makes_it_again(self, make):
+        app, work = make(cache_calls=False)
+        for count in range(1, 4):
+            assert not app.run(work.run)
+            app.moved(work, WorkStage.RUNNING)
+            assert not app.run(work.run)
+            app.moved(work, WorkStage.SUCCEEDED)
+            assert app.run(work.run)
+            assert len(app.calls) == count
+            assert app.is_run_due
+
+    def test_a_flow_that_asks_three_times_in_one_pass_has_three_calls_made(self, make):
+        app, work = make(cache_calls=False)
+
+        def run():
+            for _ in range(3):
+                work.run("x")
+
+        for _ in range(2):
+            app.calls.clear()
+            while not app.run(run):
+                app.moved(work, WorkStage.SUCCEEDED)
+            assert len(app.calls) == 3
+
+    def test_a_flow_that_asks_until_the_result_is_good_goes_on_then(self, make):
+        app, work = make(cache_calls=False)
+
+        def run():
+            while work.status.result != "good":
+                work.run()
+
+        for result in ("bad", "bad", "good"):
+            assert not app.run(run)
+            app.moved(work, WorkStage.SUCCEEDED, result=result)
+        assert app.run(run)
+        assert len(app.calls) == 3
+
+    def test_a_call_that_failed_lets_the_flow_go_on_and_no_pass_makes_it_again(self, make):
+        app, work = make(cache_calls=False, raise_exception=False)
+        assert not app.run(work.run)
+        app.moved(work, WorkStage.FAILED)
+        for _ in range(3):
+            assert app.run(work.run)
+            assert not app.is_run_due
+        assert len(app.calls) == 1
+
+    def test_a_retry_makes_the_call_again_that_failed_and_none_before_it(self, make):
+        app, work = make(cache_calls=False, raise_exception=False)
+
+        def run():
+            for _ in range(2):
+                work.run()
+            if work.has_failed:
+                work.retry()
+                app.passes.is_held_up = True  # at another work
+
+        ends = iter([WorkStage.SUCCEEDED, WorkStage.FAILED, WorkStage.SUCCEEDED])
+        while not app.run(run):
+            if work.is_pending:
+                app.moved(work, next(ends))
+        assert len(app.calls) == 3
+        assert next(ends, None) is None
+
+    def test_a_call_that_outlives_its_pass_is_waited_for_by_the_next_one_and_not_made_twice(
+        self, make
+    ):
+        app, work = make(cache_calls=False)
+        assert not app.run(work.run)
+        assert app.run(lambda: None)  # another branch: the pass comes to its end
+        assert not app.run(work.run)
         app.moved(work, WorkStage.SUCCEEDED)
+        assert app.run(work.run)
+        assert len(app.calls) == 1
+
+    def test_a_flow_that_goes_on_with_others_when_one_is_held_up_gets_past_all_of_them(self, make):
+        app, work = make(cache_calls=False)
+
+        def run():
+            for argument in (1, 2):
+                with contextlib.suppress(CallPending):
+                    work.run(argument)
+
+        assert not app.run(run)
+        assert app.calls == [("root.w", (1,), {}), ("root.w", (2,), {})]
+        for call_id in ("call 1", "call 2"):
+            assert not app.run(run)
+            work._calls.advance(call_id, WorkStatus(WorkStage.SUCCEEDED))
+        assert app.run(run)
+        assert len(app.calls) == 2
+
+    def test_what_a_pass_asks_for_is_not_remembered_by_the_next(self, make, monkeypatch):
+        monkeypatch.setattr(calls_module, "MAX_KEPT_CALLS", 3)
+        app, work = make(cache_calls=False)
+        for argument in range(20):
+            while not app.run(lambda argument=argument: work.run(argument)):
+                app.moved(work, WorkStage.SUCCEEDED)
+        calls = work._calls
+        assert len(calls.records) <= 5
+        assert max(len(calls._made), len(calls._asked)) <= 1
+
+    def test_a_pass_that_never_ends_remembers_what_its_last_runs_asked_for(self, make, monkeypatch):
+        monkeypatch.setattr(calls_module, "MAX_KEPT_CALLS", 3)
+        app, work = make(cache_calls=False)
+        for argument in range(50):  # what it asks for changes before it is complete
+            assert not app.run(lambda argument=argument: work.run(argument))
+            app.moved(work, WorkStage.SUCCEEDED)
+        assert len(work._calls.records) <= 6
+        assert len(work._calls._made) <= 6
 
 
 def run_and_catch_exceptions(work):
@@ -211,14 +315,99 @@ class TestMemory:
         monkeypatch.setattr(calls_module, "MAX_KEPT_CALLS", 3)
         app, work = make(parallel=True)
         for argument in range(5):
-            work.run(argument)
-            app.moved(work, WorkStage.SUCCEEDED)
+            app.run(lambda argument=argument: work.run(argument))
+            app.run(lambda: app.moved(work, WorkStage.SUCCEEDED))
+        app.run(lambda: work._calls.forget_oldest())
         assert len(work.state["calls"]) == 3
         assert work.num_successes == 5
         work.run(4)
         assert len(app.calls) == 5
         work.run(0)
         assert len(app.calls) == 6
+
+    @pytest.mark.parametrize("parallel", [True, False])
+    def test_a_loop_of_more_calls_than_are_remembered_makes_each_of_them_once(
+        self, make, monkeypatch, parallel
+    ):
+        monkeypatch.setattr(calls_module, "MAX_KEPT_CALLS", 3)
+        app, work = make(parallel=parallel)
+
+        def run(count):
+            for argument in range(count):
+                work.run(argument)
+
+        for count in (10, 10, 11, 12, 12):
+            while not app.run(lambda count=count: run(count)) or work.is_pending:
+                for record in work._calls.open_records():
+                    work._calls.advance(record.call_id, WorkStatus(WorkStage.SUCCEEDED))
+                work._calls.forget_oldest()
+        assert [args for _, args, _ in app.calls] == [(argument,) for argument in range(12)]
+
+    def test_a_new_call_before_a_long_loop_takes_none_of_the_loops_calls_away(
+        self, make, monkeypatch
+    ):
+        monkeypatch.setattr(calls_module, "MAX_KEPT_CALLS", 3)
+        app, work = make()
+
+        def run(new):
+            work.run(new)
+            for argument in range(10):
+                work.run(argument)
+
+        for new in range(100, 120):
+            while not app.run(lambda new=new: run(new)):
+                app.moved(work, WorkStage.SUCCEEDED)
+        assert len(app.calls) == 30
+        assert len(work._calls.records) <= 15
+
+    def test_a_call_that_a_run_asks_for_in_vain_does_not_make_an_endless_pass_remember_all(
+        self, make, monkeypatch
+    ):
+        monkeypatch.setattr(calls_module, "MAX_KEPT_CALLS", 3)
+        app, work = make(parallel=True)
+
+        def run(new):
+            work.run(new)
+            app.passes.is_held_up = True  # at another work, for hours
+
+        for new in range(100):
+            assert not app.run(lambda new=new: run(new))
+            app.moved(work, WorkStage.SUCCEEDED)
+        assert len(work._calls.records) <= 6
+
+    def test_what_old_calls_returned_is_dropped_beyond_a_number_of_bytes_but_they_stay_known(
+        self, make, monkeypatch
+    ):
+        monkeypatch.setattr(calls_module, "MAX_KEPT_BYTES", 2500)
+        app, work = make(parallel=True)
+        for argument in range(5):
+            work.run(argument)
+            app.moved(work, WorkStage.SUCCEEDED, result=["x" * 1000])
+        results = [kept["statuses"][-1]["result"] for kept in work.state["calls"].values()]
+        assert results == [None, None, None, ["x" * 1000], ["x" * 1000]]
+        for argument in range(5):
+            work.run(argument)
+        assert len(app.calls) == 5
+
+    def test_what_the_newest_call_returned_is_kept_whatever_its_size(self, make, monkeypatch):
+        monkeypatch.setattr(calls_module, "MAX_KEPT_BYTES", 10)
+        app, work = make(parallel=True)
+        for argument in range(3):
+            work.run(argument)
+            app.moved(work, WorkStage.SUCCEEDED, result="x" * 1000)
+            assert work.status.result == "x" * 1000
+
+    def test_of_a_call_that_is_made_again_and_again_the_newest_steps_are_kept(
+        self, make, monkeypatch
+    ):
+        monkeypatch.setattr(calls_module, "MAX_KEPT_STATUSES", 4)
+        app, work = make(parallel=True)
+        work.run()
+        for attempt in range(10):
+            app.moved(work, WorkStage.RUNNING)
+            call_id = work._calls.latest.call_id
+            work._calls.reissue(call_id, f"again {attempt}", WorkStatus(WorkStage.PENDING))
+        assert [one.stage for one in work.statuses] == ["running", "pending"] * 2
 
     def test_a_call_that_goes_on_is_never_forgotten(self, make, monkeypatch):
         monkeypatch.setattr(calls_module, "MAX_KEPT_CALLS", 1)

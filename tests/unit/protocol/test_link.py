@@ -3,7 +3,8 @@
 import pytest
 
 from lightgrid.errors import Reason, RefusedError
-from lightgrid.protocol.link import UPDATES, Settings, Told, WorkLink
+from lightgrid.protocol import link as link_module
+from lightgrid.protocol.link import UPDATES, Settings, WorkLink
 from lightgrid.protocol.messages import (
     Ack,
     Batch,
@@ -16,6 +17,7 @@ from lightgrid.protocol.messages import (
     Stop,
     Update,
 )
+from lightgrid.protocol.told import Told
 from lightgrid.state.delta import Set, Splice
 
 SNAPSHOT = Batch(1, [Set((), {"x": []})], snapshot=True)
@@ -186,16 +188,84 @@ def test_a_stream_carries_nothing_twice_and_a_new_one_all_that_holds():
     assert [type(command) for command in link.commands(Told())] == [Ack, Run, Run, Cancel, Stop]
 
 
-def test_what_a_stream_was_told_of_ended_calls_is_forgotten():
+def test_what_ended_before_it_was_told_is_not_told_and_what_came_later_is():
     link = new_link()
     stream = join(link)
-    link.call(Run("a"))
-    told = Told()
-    link.commands(told)
+    for call_id in "abc":
+        link.call(Run(call_id))
+    link.calls.cancel("a")
     link.offer(stream, SNAPSHOT, 0.0)
     link.offer(stream, Batch(2, calls=[CallUpdate("a", CallState.SUCCEEDED)]), 0.0)
+    told = Told()
+    assert [run.call_id for run in told_of(link, told, Run)] == ["b", "c"]
+    link.calls.cancel("b")
+    link.calls.cancel("b")
+    link.call(Run("d"))
+    assert link.commands(told) == [Cancel("b"), Run("d", ops=[])]
+    assert told_of(link, Told(), Cancel) == [Cancel("b")]
+
+
+def test_of_processes_that_are_to_stay_away_a_bounded_number_is_remembered(monkeypatch):
+    monkeypatch.setattr(link_module, "_MAX_FENCED", 3)
+    link = new_link()
+    for number in range(10):
+        join(link, f"process {number}")
+        link.release(0)
+    assert reason_of(link.register, "process 9", "s", (), 0.0) is Reason.EPOCH_FENCED
+    assert len(link._fenced) == 3
+
+
+def test_a_work_that_says_nothing_of_what_it_has_seen_has_seen_what_came_with_a_begun_call():
+    link = new_link()
+    stream = join(link)
+    link.offer(stream, SNAPSHOT, 0.0)
+    seq, view = 1, {"x": []}
+    for number in range(1, 20):
+        flow_writes(link, number, number)
+        link.call(Run(f"call {number}"))
+        link.commands(Told())
+        for state in (CallState.RUNNING, CallState.SUCCEEDED):
+            seq += 1
+            link.offer(stream, Batch(seq, calls=[CallUpdate(f"call {number}", state)]), 0.0)
+        link.merge(view)
+    assert link.replica.overlay == []
+    assert link.replica.published == {"x": list(range(1, 20))}
+
+
+def test_many_calls_come_some_at_a_time_so_that_an_acknowledgement_need_not_wait():
+    link = new_link()
+    stream = join(link)
+    names = [f"call {number}" for number in range(200)]
+    for name in names:
+        link.call(Run(name))
+    told = Told()
+    told_names = [run.call_id for run in told_of(link, told, Run)]
+    assert len(told_names) < 100
+    link.calls.cancel(names[0])
+    link.calls.cancel(names[-1])
+    link.offer(stream, SNAPSHOT, 0.0)
+    commands = []
+    while said := link.commands(told):
+        assert len(said) < 100
+        commands += said
+    assert commands[:2] == [Ack(1, 0), Cancel(names[0])]
+    told_names += [command.call_id for command in commands[2:] if isinstance(command, Run)]
+    assert told_names == names
+    assert commands[-1] == Cancel(names[-1])  # behind the call that it is about
+
+
+def test_telling_of_a_call_looks_at_none_of_those_that_were_told():
+    link = new_link()
+    join(link)
+    told = Told()
+    for number in range(50):
+        link.call(Run(f"before {number}"))
     link.commands(told)
-    assert told.calls == set()
+    for call in link.calls.open_calls():
+        call.run = None  # whoever looks at it fails
+    for number in range(5):
+        link.call(Run(f"after {number}"))
+        assert [run.call_id for run in told_of(link, told, Run)] == [f"after {number}"]
 
 
 def test_a_snapshot_is_asked_for_once_and_no_more_when_it_came():

@@ -3,6 +3,7 @@
 import pytest
 
 from lightgrid.errors import RefusedError
+from lightgrid.protocol import outbox as outbox_module
 from lightgrid.protocol.messages import CallState, CallUpdate
 from lightgrid.protocol.outbox import WINDOW, Outbox
 from lightgrid.state.delta import Set
@@ -101,7 +102,37 @@ def test_an_end_that_a_lost_snapshot_carried_is_in_the_next_one_too():
         assert [update.call_id for update in outbox.next().calls] == ["c"]
 
 
-def test_what_is_kept_is_bounded_by_a_snapshot():
+def test_beyond_the_window_steps_of_calls_go_together_once_the_server_has_taken_others():
+    outbox = joined_outbox()
+    put(outbox, WINDOW)
+    assert len(sent(outbox)) == WINDOW
+    for number in range(50):
+        for state in (CallState.RUNNING, CallState.SUCCEEDED):
+            outbox.put([Set(("x",), number)], [CallUpdate(f"c{number}", state)])
+    assert outbox.next() is None
+    assert outbox.has_unsent
+    outbox.acked(outbox.acked_seq + 1)
+    (batch,) = sent(outbox)
+    assert [op.value for op in batch.ops] == [number for number in range(50) for _ in range(2)]
+    assert batch.calls == [CallUpdate(f"c{number}", CallState.SUCCEEDED) for number in range(50)]
+    outbox.put([], [CallUpdate("later", CallState.RUNNING)])  # not into what was sent
+    outbox.acked(batch.seq)
+    assert [after.seq for after in sent(outbox)] == [batch.seq + 1]
+
+
+def test_batches_that_have_seen_other_writes_of_the_flow_do_not_go_together():
+    outbox = joined_outbox()
+    put(outbox, WINDOW)
+    sent(outbox)
+    outbox.put([Set(("x",), 1)])
+    outbox.seen_revision = 5
+    outbox.put([Set(("x",), 2)])
+    outbox.acked(outbox.last_seq - 2)
+    assert [batch.seen_revision for batch in sent(outbox)] == [0, 5]
+
+
+def test_what_is_kept_is_bounded_by_a_snapshot(monkeypatch):
+    monkeypatch.setattr(outbox_module, "_MAX_JOINED", 4)
     outbox = joined_outbox()
     put(outbox, WINDOW)
     assert not outbox.has_room

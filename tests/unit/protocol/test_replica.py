@@ -3,6 +3,7 @@
 import pytest
 
 from lightgrid.errors import MisfitError, Reason, RefusedError
+from lightgrid.protocol import replica as replica_module
 from lightgrid.protocol.messages import Batch
 from lightgrid.protocol.replica import MAX_PENDING_BATCHES, MAX_PENDING_BYTES, Replica
 from lightgrid.state.delta import Remove, Set, Splice, apply
@@ -111,6 +112,19 @@ def test_many_writes_are_bounded_by_the_state():
     for number in range(1000):
         flow.write(Splice(("x",), 0, 0, [number]), Set(("y",), number))
     assert len(flow.replica.overlay) < 80
+    flow.take(seen_revision=flow.revision)
+    assert flow.replica.published == flow.view
+
+
+def test_many_writes_told_to_a_work_that_never_says_what_it_has_seen_are_bounded_too(monkeypatch):
+    monkeypatch.setattr(replica_module, "_MAX_TOLD_WRITES", 100)
+    flow = Flow({"x": [], "y": 0}, receives_updates=True)
+    told_revision = 0
+    for number in range(1000):
+        flow.write(Splice(("x",), 0, 0, [number]), Set(("y",), number))
+        _, told_revision = flow.replica.tell(told_revision)
+    assert len(flow.replica.overlay) < 250
+    assert flow.merge() == {"x": list(range(999, -1, -1)), "y": 999}
     flow.take(seen_revision=flow.revision)
     assert flow.replica.published == flow.view
 

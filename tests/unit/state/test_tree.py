@@ -4,7 +4,7 @@ import pytest
 
 from lightgrid.errors import MisfitError
 from lightgrid.state import tree as tree_module
-from lightgrid.state.delta import Remove, Set, Splice
+from lightgrid.state.delta import Assignments, Remove, Set, Splice
 from lightgrid.state.tree import StateTree
 
 
@@ -67,6 +67,47 @@ def test_large_changes_are_forgotten_sooner(monkeypatch):
     fourth = tree.commit("w", [(W, [Set(("c",), 0)])], 0.0)
     assert tree.changes_since(3) == [fourth]
     assert tree.changes_since(2) is None
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        Set(("c",), "x" * 400),
+        Set(("c",), b"x" * 400),
+        Set(("c",), ["x" * 100, ["y" * 300]]),
+        Set(("c",), {"k": "x" * 300}),
+        Set(("c",), [0.5] * 10),
+        Splice(("l",), 0, 0, ["x" * 400]),
+    ],
+)
+def test_changes_that_bring_much_are_forgotten_sooner_whatever_it_is_in(monkeypatch, op):
+    monkeypatch.setattr(tree_module, "_MAX_KEPT_BYTES", 1300)
+    tree = StateTree("t1", {"c": 0, "l": []})
+    for _ in range(10):
+        tree.commit("w", [((), [op])], 0.0)
+    assert tree.changes_since(8) is not None
+    assert tree.changes_since(5) is None
+
+
+def test_small_texts_that_are_assigned_count_by_their_length(monkeypatch):
+    monkeypatch.setattr(tree_module, "_MAX_KEPT_BYTES", 1000)
+    tree = StateTree("t1", {"c": ""})
+    for _ in range(10):
+        tree.commit("w", [((), Assignments({"c": "x" * 400}))], 0.0)
+    assert len(tree.changes_since(8)) == 2
+    assert tree.changes_since(7) is None
+
+
+def test_a_change_that_alone_is_too_large_is_kept_as_long_as_it_is_the_newest(monkeypatch):
+    monkeypatch.setattr(tree_module, "_MAX_KEPT_BYTES", 100)
+    tree = make_tree()
+    huge = tree.commit("w", [(W, [Set(("c",), "x" * 1000)])], 0.0)
+    assert tree.changes_since(0) == [huge]
+    small = tree.commit("w", [(W, [Set(("c",), 1)])], 0.0)
+    assert tree.changes_since(1) == [small]
+    assert tree.changes_since(0) is None
+    more = [tree.commit("w", [(W, [Set(("c",), number)])], 0.0) for number in range(5)]
+    assert tree.changes_since(1) == [small, *more]
 
 
 def test_a_place_changed_when_something_at_above_or_below_it_did():

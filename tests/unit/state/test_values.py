@@ -19,6 +19,7 @@ from lightgrid.state.values import (
     copy_value,
     count_nodes,
     kind_of,
+    memory_of,
     same,
 )
 
@@ -228,3 +229,21 @@ def test_other_lists_are_plain_in_an_op_too(items):
 def test_a_number_that_cannot_be_state_is_refused_in_a_list_of_an_op_as_well():
     with pytest.raises(UnsupportedValueError, match=r"x\.1: .* 64-bit"):
         copy_for_op([1, 2**63], ("x",))
+
+
+@pytest.mark.parametrize(
+    ("value", "least"),
+    [
+        (1, 0),
+        ("x" * 1000, 1000),
+        (b"x" * 1000, 1000),
+        (["x" * 500, 1, ["y" * 500]], 1000),
+        (("x" * 500, ("y" * 500,)), 1000),
+        ({"k" * 500: ["x" * 500]}, 1000),
+        ([1.0] * 100, 800),
+        (Numbers([1.0] * 100), 800),
+        ([[1.0] * 50, [2] * 50], 800),
+    ],
+)
+def test_what_a_value_takes_is_estimated_within_a_small_factor(value, least):
+    assert least <= memory_of(value) <= 8 * least + 100

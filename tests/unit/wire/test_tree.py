@@ -126,6 +126,24 @@ def test_parts_of_different_revisions_are_refused():
     assert caught.value.reason is Reason.BAD_OP
 
 
+@pytest.mark.parametrize("leaf", ["x" * 3000, b"x" * 3000, ("x" * 1500,) * 2])
+def test_what_cannot_be_cut_comes_whole_to_a_watcher_who_takes_it(leaf):
+    tree = {"vars": {"big": leaf, "l": ["y" * 90] * 30}, "works": {"w": {"vars": {"c": 1}}}}
+    news = snapshot_news("id", 1, tree, 0.0)
+    messages = encode_news(news, 500, most_bytes=10_000)
+    joiner = NewsJoiner()
+    told = [joiner.offer(message) for message in messages][-1]
+    box = {}
+    for _, ops in told.changes[0].parts:
+        apply(box, ops)
+    assert box == tree
+    with pytest.raises(RefusedError, match=r"vars\.big.*max_message_bytes") as caught:
+        encode_news(news, 500)
+    assert caught.value.reason is Reason.LIMIT_EXCEEDED
+    with pytest.raises(RefusedError):
+        encode_news(news, 500, most_bytes=2000)
+
+
 def test_a_part_of_the_tree_comes_back_or_is_over_the_limit():
     assert decode_state(encode_state("id", 4, {"a": ()})) == ("id", 4, {"a": ()})
     with pytest.raises(RefusedError) as caught:

@@ -28,7 +28,7 @@ from lightgrid_protos.v1 import delta_pb2 as lightgrid__protos_dot_v1_dot_delta_
 from lightgrid_protos.v1 import value_pb2 as lightgrid__protos_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'lightgrid_protos/v1/state_service.proto\x12\x0clightgrid.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1flightgrid_protos/v1/delta.proto\x1a\x1flightgrid_protos/v1/value.proto\"\x1f\n\x0fGetStateRequest\x12\x0c\n\x04path\x18\x01 \x03(\t\"Y\n\x10GetStateResponse\x12\x0f\n\x07tree_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\"\n\x05value\x18\x03 \x01(\x0b\x32\x13.lightgrid.v1.Value\"{\n\x11WatchStateRequest\x12\x0c\n\x04path\x18\x01 \x03(\t\x12\x0f\n\x07tree_id\x18\x02 \x01(\t\x12\x16\n\x0e\x61\x66ter_revision\x18\x03 \x01(\x04\x12/\n\x0cmin_interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x83\x01\n\x12WatchStateResponse\x12\x0f\n\x07tree_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x10\n\x08snapshot\x18\x03 \x01(\x08\x12*\n\x07\x63hanges\x18\x04 \x03(\x0b\x32\x19.lightgrid.v1.StateChange\x12\x0c\n\x04more\x18\x05 \x01(\x08\"\x84\x01\n\x0bStateChange\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12/\n\x0b\x63ommit_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06origin\x18\x03 \x01(\t\x12\"\n\x03ops\x18\x04 \x03(\x0b\x32\x15.lightgrid.v1.DeltaOp\"\x97\x01\n\x12UpdateStateRequest\x12\"\n\x03ops\x18\x01 \x03(\x0b\x32\x15.lightgrid.v1.DeltaOp\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1e\n\x11\x65xpected_revision\x18\x03 \x01(\x04H\x00\x88\x01\x01\x12\x13\n\x0b\x63lient_name\x18\x04 \x01(\tB\x14\n\x12_expected_revision\"\'\n\x13UpdateStateResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x32\x80\x02\n\x0cStateService\x12I\n\x08GetState\x12\x1d.lightgrid.v1.GetStateRequest\x1a\x1e.lightgrid.v1.GetStateResponse\x12Q\n\nWatchState\x12\x1f.lightgrid.v1.WatchStateRequest\x1a .lightgrid.v1.WatchStateResponse0\x01\x12R\n\x0bUpdateState\x12 .lightgrid.v1.UpdateStateRequest\x1a!.lightgrid.v1.UpdateStateResponseBX\n\x10\x64\x65v.lightgrid.v1B\x11StateServiceProtoP\x01Z/lightgrid.dev/lightgrid/lightgridv1;lightgridv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'lightgrid_protos/v1/state_service.proto\x12\x0clightgrid.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1flightgrid_protos/v1/delta.proto\x1a\x1flightgrid_protos/v1/value.proto\":\n\x0fGetStateRequest\x12\x0c\n\x04path\x18\x01 \x03(\t\x12\x19\n\x11max_message_bytes\x18\x02 \x01(\r\"Y\n\x10GetStateResponse\x12\x0f\n\x07tree_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\"\n\x05value\x18\x03 \x01(\x0b\x32\x13.lightgrid.v1.Value\"\x96\x01\n\x11WatchStateRequest\x12\x0c\n\x04path\x18\x01 \x03(\t\x12\x0f\n\x07tree_id\x18\x02 \x01(\t\x12\x16\n\x0e\x61\x66ter_revision\x18\x03 \x01(\x04\x12/\n\x0cmin_interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x19\n\x11max_message_bytes\x18\x05 \x01(\r\"\x83\x01\n\x12WatchStateResponse\x12\x0f\n\x07tree_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x10\n\x08snapshot\x18\x03 \x01(\x08\x12*\n\x07\x63hanges\x18\x04 \x03(\x0b\x32\x19.lightgrid.v1.StateChange\x12\x0c\n\x04more\x18\x05 \x01(\x08\"\x84\x01\n\x0bStateChange\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12/\n\x0b\x63ommit_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06origin\x18\x03 \x01(\t\x12\"\n\x03ops\x18\x04 \x03(\x0b\x32\x15.lightgrid.v1.DeltaOp\"\x97\x01\n\x12UpdateStateRequest\x12\"\n\x03ops\x18\x01 \x03(\x0b\x32\x15.lightgrid.v1.DeltaOp\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1e\n\x11\x65xpected_revision\x18\x03 \x01(\x04H\x00\x88\x01\x01\x12\x13\n\x0b\x63lient_name\x18\x04 \x01(\tB\x14\n\x12_expected_revision\"\'\n\x13UpdateStateResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x32\x80\x02\n\x0cStateService\x12I\n\x08GetState\x12\x1d.lightgrid.v1.GetStateRequest\x1a\x1e.lightgrid.v1.GetStateResponse\x12Q\n\nWatchState\x12\x1f.lightgrid.v1.WatchStateRequest\x1a .lightgrid.v1.WatchStateResponse0\x01\x12R\n\x0bUpdateState\x12 .lightgrid.v1.UpdateStateRequest\x1a!.lightgrid.v1.UpdateStateResponseBX\n\x10\x64\x65v.lightgrid.v1B\x11StateServiceProtoP\x01Z/lightgrid.dev/lightgrid/lightgridv1;lightgridv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,19 +37,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\020dev.lightgrid.v1B\021StateServiceProtoP\001Z/lightgrid.dev/lightgrid/lightgridv1;lightgridv1'
   _globals['_GETSTATEREQUEST']._serialized_start=188
-  _globals['_GETSTATEREQUEST']._serialized_end=219
-  _globals['_GETSTATERESPONSE']._serialized_start=221
-  _globals['_GETSTATERESPONSE']._serialized_end=310
-  _globals['_WATCHSTATEREQUEST']._serialized_start=312
-  _globals['_WATCHSTATEREQUEST']._serialized_end=435
-  _globals['_WATCHSTATERESPONSE']._serialized_start=438
-  _globals['_WATCHSTATERESPONSE']._serialized_end=569
-  _globals['_STATECHANGE']._serialized_start=572
-  _globals['_STATECHANGE']._serialized_end=704
-  _globals['_UPDATESTATEREQUEST']._serialized_start=707
-  _globals['_UPDATESTATEREQUEST']._serialized_end=858
-  _globals['_UPDATESTATERESPONSE']._serialized_start=860
-  _globals['_UPDATESTATERESPONSE']._serialized_end=899
-  _globals['_STATESERVICE']._serialized_start=902
-  _globals['_STATESERVICE']._serialized_end=1158
+  _globals['_GETSTATEREQUEST']._serialized_end=246
+  _globals['_GETSTATERESPONSE']._serialized_start=248
+  _globals['_GETSTATERESPONSE']._serialized_end=337
+  _globals['_WATCHSTATEREQUEST']._serialized_start=340
+  _globals['_WATCHSTATEREQUEST']._serialized_end=490
+  _globals['_WATCHSTATERESPONSE']._serialized_start=493
+  _globals['_WATCHSTATERESPONSE']._serialized_end=624
+  _globals['_STATECHANGE']._serialized_start=627
+  _globals['_STATECHANGE']._serialized_end=759
+  _globals['_UPDATESTATEREQUEST']._serialized_start=762
+  _globals['_UPDATESTATEREQUEST']._serialized_end=913
+  _globals['_UPDATESTATERESPONSE']._serialized_start=915
+  _globals['_UPDATESTATERESPONSE']._serialized_end=954
+  _globals['_STATESERVICE']._serialized_start=957
+  _globals['_STATESERVICE']._serialized_end=1213
 # @@protoc_insertion_point(module_scope)

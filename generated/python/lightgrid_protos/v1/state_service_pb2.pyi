@@ -10,10 +10,12 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GetStateRequest(_message.Message):
-    __slots__ = ("path",)
+    __slots__ = ("path", "max_message_bytes")
     PATH_FIELD_NUMBER: _ClassVar[int]
+    MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     path: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, path: _Optional[_Iterable[str]] = ...) -> None: ...
+    max_message_bytes: int
+    def __init__(self, path: _Optional[_Iterable[str]] = ..., max_message_bytes: _Optional[int] = ...) -> None: ...
 
 class GetStateResponse(_message.Message):
     __slots__ = ("tree_id", "revision", "value")
@@ -26,16 +28,18 @@ class GetStateResponse(_message.Message):
     def __init__(self, tree_id: _Optional[str] = ..., revision: _Optional[int] = ..., value: _Optional[_Union[_value_pb2.Value, _Mapping]] = ...) -> None: ...
 
 class WatchStateRequest(_message.Message):
-    __slots__ = ("path", "tree_id", "after_revision", "min_interval")
+    __slots__ = ("path", "tree_id", "after_revision", "min_interval", "max_message_bytes")
     PATH_FIELD_NUMBER: _ClassVar[int]
     TREE_ID_FIELD_NUMBER: _ClassVar[int]
     AFTER_REVISION_FIELD_NUMBER: _ClassVar[int]
     MIN_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     path: _containers.RepeatedScalarFieldContainer[str]
     tree_id: str
     after_revision: int
     min_interval: _duration_pb2.Duration
-    def __init__(self, path: _Optional[_Iterable[str]] = ..., tree_id: _Optional[str] = ..., after_revision: _Optional[int] = ..., min_interval: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    max_message_bytes: int
+    def __init__(self, path: _Optional[_Iterable[str]] = ..., tree_id: _Optional[str] = ..., after_revision: _Optional[int] = ..., min_interval: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., max_message_bytes: _Optional[int] = ...) -> None: ...
 
 class WatchStateResponse(_message.Message):
     __slots__ = ("tree_id", "revision", "snapshot", "changes", "more")

@@ -1,0 +1,59 @@
+"""What one command stream has carried, so that it carries nothing twice."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from lightgrid.protocol.calls import Call, CallLog
+from lightgrid.protocol.messages import Cancel, Command
+from lightgrid.protocol.replica import Replica
+
+#: Calls that are told at a time: an acknowledgement is not to wait behind thousands.
+_CALLS_AT_A_TIME: Final = 64
+
+
+@dataclass(slots=True)
+class Told:
+    """What was told to a work, on one stream.
+
+    Attributes:
+        acked_seq: The last batch that was said to be taken.
+        applied_seq: And to be applied.
+        revision: What the work has seen of the flow's writes.
+        stop: Whether it was asked to leave.
+        resync: How often it was asked for a snapshot.
+        call_number: Of the newest call (`Call.number`).
+        noted_number: Of the newest call or cancel that is told, or waits to be.
+        waiting_calls: Calls that come next.
+    """
+
+    acked_seq: int = -1
+    applied_seq: int = -1
+    revision: int = 0
+    stop: bool = False
+    resync: int = 0
+    call_number: int = 0
+    noted_number: int = 0
+    waiting_calls: deque[Call] = field(default_factory=deque)
+
+    def call_commands(self, calls: CallLog, replica: Replica) -> Iterator[Command]:
+        """Yield what is to be told of calls next; O(that), however many calls are open."""
+        self.waiting_calls.extend(calls.made_after(self.noted_number))
+        cancelled = calls.cancelled_after(self.noted_number)
+        self.noted_number = calls.last_number
+        yield from (Cancel(one.run.call_id) for one in cancelled if one.number <= self.call_number)
+        for _ in range(min(len(self.waiting_calls), _CALLS_AT_A_TIME)):
+            call = self.waiting_calls.popleft()
+            if not call.is_open:
+                continue
+            self.call_number = call.number
+            # What the work has seen by now, from its start or with an earlier call, is
+            # not told again: twice appended would be twice there.
+            ops, newest = replica.tell(self.revision, call.run.revision)
+            self.revision = max(self.revision, newest)
+            yield replace(call.run, ops=ops, revision=newest)
+            if call.cancel_number:
+                yield Cancel(call.run.call_id)
