@@ -6,6 +6,7 @@ from abc import ABCMeta
 from typing import TYPE_CHECKING, Any
 
 from lightgrid.component.node import Node
+from lightgrid.component.sharing import restored
 from lightgrid.errors import (
     ComponentAttributeError,
     ComponentError,
@@ -210,6 +211,7 @@ class Component(metaclass=ComponentType):
         return {
             "attributes": attributes,
             "variables": node.variables(),
+            "made": {} if node.held is None else node.held.made,
             "children": node.children,
             "name": node.name,
         }
@@ -221,7 +223,7 @@ class Component(metaclass=ComponentType):
         node.key = state["name"]
         object.__setattr__(self, "_lightgrid_initialized", True)
         self.__dict__.update(state["attributes"])
-        for name, value in state["variables"].items():
+        for name, value in restored(state["made"], state["variables"]).items():
             node.names[name] = None
             node.store(name, value)
         for group, members in state["children"].items():
@@ -276,7 +278,7 @@ class Component(metaclass=ComponentType):
             raise node.explain_value(error, value) from None
         kind = type(value)
         node.names[name] = None
-        node.store(name, value)
+        node.assign(name, value)
         node.mark(name, kind if kind in SCALAR_TYPES else None)
 
     def _lightgrid_check_new(self, name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lightgrid.state.values import Value
+from lightgrid.state.values import Value, copy_value
 
 
 class WorkStage(StrEnum):
@@ -62,7 +62,7 @@ class WorkStatus:
         reason: Why, where there is something to say.
         message: For people; of a user's exception the formatted traceback.
         time_s: When, in seconds since the epoch.
-        result: What the call returned, once it succeeded.
+        returned: What the call returned, as it came: nothing changes it. `result` is for use.
         attempt: How often the process was started for it, from 1; 0 before.
     """
 
@@ -70,8 +70,13 @@ class WorkStatus:
     reason: StatusReason = StatusReason.NONE
     message: str = ""
     time_s: float = 0.0
-    result: Value = None
+    returned: Value = None
     attempt: int = 0
+
+    @property
+    def result(self) -> Value:
+        """What the call returned, once it succeeded; a copy."""
+        return copy_value(self.returned)
 
     def says_same(self, other: WorkStatus) -> bool:
         """Tell whether another entry is no news after this one."""
@@ -100,6 +105,6 @@ class WorkStatus:
             StatusReason(value["reason"]),
             value["message"],
             value["time_s"],
-            value["result"],
+            copy_value(value["result"]),
             value["attempt"],
         )
