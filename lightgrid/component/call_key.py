@@ -16,7 +16,8 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from lightgrid.errors import ComponentError
-from lightgrid.state.values import kind_of
+from lightgrid.state.advice import advice_on
+from lightgrid.state.values import as_number, kind_of
 
 #: The key of a call without arguments.
 NO_ARGUMENTS: Final = hashlib.sha256(b"k").hexdigest()
@@ -49,9 +50,7 @@ def call_key(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
             _feed(kwargs[where], put)
     except _HasNoKeyError as error:
         raise ComponentError(
-            f"argument {where}: a {error} has no key by which equal calls are known. Give the "
-            "class a method __call_key__() that returns a state value, make it a dataclass, or "
-            "pass what identifies it instead"
+            f"argument {where}: a {error} has no key by which equal calls are known. {error.advice}"
         ) from None
     except RecursionError:
         raise ComponentError(f"argument {where} is nested too deep, or contains itself") from None
@@ -60,6 +59,17 @@ def call_key(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
 
 class _HasNoKeyError(TypeError):
     """Something has no content that could be told."""
+
+    def __init__(self, value: object, what: str = "") -> None:
+        super().__init__(what or _name_of(type(value)))
+        advice = advice_on(value)
+        self.advice = f"Instead, {advice}" if advice else _ADVICE
+
+
+_ADVICE: Final = (
+    "Give the class a method __call_key__() that returns a state value, make it a dataclass, or "
+    "pass what identifies it instead"
+)
 
 
 def _feed(value: Any, put: _Put) -> None:
@@ -96,6 +106,10 @@ def _feed(value: Any, put: _Put) -> None:
 
 def _feed_object(value: Any, put: _Put) -> None:
     """Write the type of an object, and what it holds."""
+    number = as_number(value)
+    if number is not None:  # as which it travels
+        _feed(number, put)
+        return
     kind = type(value)
     put(b"o")
     _feed(_name_of(kind), put)
@@ -126,7 +140,7 @@ def _feed_array(value: Any, put: _Put) -> None:
     items in order, however they lie in memory.
     """
     if value.dtype.hasobject:
-        raise _HasNoKeyError("numpy array of objects")
+        raise _HasNoKeyError(value, "numpy array of objects")
     _feed([repr(value.dtype.descr), list(value.shape), value.tobytes()], put)
     _feed(getattr(value, "mask", None), put)
 
@@ -155,9 +169,9 @@ def _feed_buffer(value: Any, put: _Put) -> None:
     try:
         view = memoryview(value)
     except TypeError:
-        raise _HasNoKeyError(_name_of(type(value))) from None
+        raise _HasNoKeyError(value) from None
     if "O" in view.format or "P" in view.format:
-        raise _HasNoKeyError(f"{_name_of(type(value))} of pointers")
+        raise _HasNoKeyError(value, f"{_name_of(type(value))} of pointers")
     _feed([view.format, list(view.shape or ()), view.tobytes()], put)
 
 

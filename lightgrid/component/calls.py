@@ -291,8 +291,8 @@ class CallTable:
         self._open.pop(record.key, None)
         self._ended[record.key] = record
         record.kept_bytes = sum(len(status.message) for status in record.statuses)
-        if record.status.result is not None:
-            record.kept_bytes += memory_of(record.status.result)
+        if record.status.returned is not None:
+            record.kept_bytes += memory_of(record.status.returned)
         if record.kept_bytes:
             self._with_content[record.key] = record
             self._kept_bytes += record.kept_bytes

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lightgrid.component.component_type import ComponentType, forgotten_init
 from lightgrid.component.names import check_variable_name
 from lightgrid.component.node import Node
+from lightgrid.component.sharing import restored
 from lightgrid.errors import (
     ComponentError,
     UndeclaredAttributeError,
@@ -198,6 +199,7 @@ class Component(metaclass=ComponentType):
         return {
             "attributes": attributes,
             "variables": node.variables(),
+            "made": {} if node.held is None else node.held.made,
             "children": node.children,
             "name": node.name,
         }
@@ -209,7 +211,7 @@ class Component(metaclass=ComponentType):
         node.key = state["name"]
         object.__setattr__(self, "_lightgrid_initialized", True)
         self.__dict__.update(state["attributes"])
-        for name, value in state["variables"].items():
+        for name, value in restored(state["made"], state["variables"]).items():
             node.names[name] = None
             node.store(name, value)
         for group, members in state["children"].items():
@@ -264,7 +266,7 @@ class Component(metaclass=ComponentType):
             raise node.explain_value(error, value) from None
         kind = type(value)
         node.names[name] = None
-        node.store(name, value)
+        node.assign(name, value)
         node.mark(name, kind if kind in SCALAR_TYPES else None)
 
     def _lightgrid_check_new(self, name: str) -> None:

@@ -8,10 +8,10 @@ run of the flow is followed by looking at what it has read, not at everything.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
+from lightgrid.component.held import Held, HeldOfWork, Lent
 from lightgrid.errors import ComponentError, UnsupportedValueError, place_of, short_name
 from lightgrid.state.delta import Assignments, Op, Path, Set, apply
 from lightgrid.state.layout import FLOWS, STRUCTURES, VARS, WORKS
@@ -38,7 +38,6 @@ class Node:
         held: Containers by name, in the flow's process; None in others.
         initializing: Whether `__init__` is running: new names may still appear.
         notify: Called when there may be something to collect.
-        touched: Names of held containers that code may change without assigning them.
     """
 
     __slots__ = (
@@ -53,7 +52,6 @@ class Node:
         "names",
         "notify",
         "parent",
-        "touched",
     )
 
     def __init__(self, component: Component) -> None:
@@ -63,8 +61,7 @@ class Node:
         self.group = FLOWS
         self.names: dict[str, None] = {}
         self.dirty: dict[str, type | None] = {}
-        self.held: dict[str, Value] | None = None
-        self.touched: set[str] = set()
+        self.held: Held | None = None
         self.children: dict[str, dict[str, Component]] = {
             FLOWS: {}, WORKS: {}, STRUCTURES: {},
         }  # fmt: skip
@@ -158,8 +155,15 @@ class Node:
 
     def variables(self) -> dict[str, Value]:
         """Return all state, by name. The containers are the live ones."""
-        held, others = self.held or {}, self.component._lightgrid_vars
+        held: Mapping[str, Value] = self.held or {}
+        others = self.component._lightgrid_vars
         return {name: held[name] if name in held else others[name] for name in self.names}
+
+    def assign(self, name: str, value: Value) -> None:
+        """Store a checked value that code assigns."""
+        if self.held is not None and is_container(value):
+            value = self.held.assigned(name, value)
+        self.store(name, value)
 
     def store(self, name: str, value: Value) -> None:
         """Store a checked value, where its kind belongs."""
@@ -188,23 +192,30 @@ class Node:
     def touch(self, name: str) -> Value:
         """Return a held container to code that may change it in place."""
         assert self.held is not None
-        self.touched.add(name)
         self.tell()
-        return self.held[name]
+        return self.held.touch(name)
 
     def tell(self) -> None:
         """Tell whoever collects that there may be something."""
         if self.notify is not None:
             self.notify()
 
-    def hold_containers(self) -> None:
-        """Begin to note which containers are read."""
+    def hold_containers(self, lent: Lent, *, of_work: bool) -> None:
+        """Begin to note which containers are read, in the flow's process.
+
+        Args:
+            lent: Of the app.
+            of_work: Whether the variables are those of a work.
+        """
         if self.held is None:
-            self.held = {}
+            self.held = HeldOfWork(lent) if of_work else Held(lent)
             variables = self.component._lightgrid_vars
             for name in self.names:
                 if is_container(variables[name]):
                     self.store(name, variables[name])
+        self.held.lent = lent
+        if isinstance(self.held, HeldOfWork):
+            self.held.part_from_init()
 
     def forget_changes(self) -> None:
         """Begin anew without a look: whoever asks is about to read all the state.
@@ -212,8 +223,7 @@ class Node:
         What is assigned meanwhile is read then, or is marked afterwards.
         """
         self.dirty.clear()
-        if self.held is not None:
-            self._keep_looking(self.held)
+        self._keep_looking(self.held or ())
 
     def take_changed_names(self) -> list[str]:
         """Return the names to look at, and begin anew.
@@ -228,18 +238,12 @@ class Node:
         while self.dirty:
             names.add(self.dirty.popitem()[0])
         if self.held is not None:
-            names |= self.touched
+            names |= self.held.touched
             self._keep_looking(names)
         return sorted(names)
 
     def _keep_looking(self, names: Iterable[str]) -> None:
-        """Touch those of the held containers that someone else refers to as well.
-
-        They can be changed without being read or assigned again.
-        """
-        held = self.held or {}
-        self.touched = {name for name in names if name in held and _is_shared(held, name)}
-        if self.touched:
+        if self.held is not None and self.held.keep_looking(names):
             self.tell()
 
     def explain(self, error: UnsupportedValueError) -> UnsupportedValueError:
@@ -282,7 +286,7 @@ class Node:
         return error.inside(self.label)
 
     def receive(self, ops: Sequence[Op]) -> None:
-        """Apply changes that a work made to its own variables, in the flow's process."""
+        """Apply changes that were made elsewhere, by a work to its variables or from outside."""
         variables = self.component._lightgrid_vars
         if type(ops) is Assignments:
             variables.update(ops.values)
@@ -303,25 +307,7 @@ class Node:
                     self.store(name, copy_of_op(value, op.path))
                     if name in self.dirty:  # its type may be assigned without a look no more
                         self.dirty[name] = None
+            elif self.held is None:
+                apply(variables, (op,))
             else:
-                apply(self.held if self.held is not None else variables, (op,))
-
-
-def _is_shared(holder: Any, key: Any) -> bool:
-    """Tell whether anything but `holder` refers to the container at `key`, or to one inside.
-
-    No variable may refer to the container when its references are counted: how
-    many of these count is another matter in each version of Python.
-    """
-    shared = sys.getrefcount(holder[key]) > 2  # `holder`, and the argument itself
-    container = holder[key]
-    items = container.values() if isinstance(container, dict) else container
-    is_flat = SCALAR_TYPES.issuperset(map(type, items))
-    # Nothing can change in a flat tuple; the empty one and those that are written in code
-    # have other owners as a matter of course.
-    if shared and not (is_flat and isinstance(container, tuple)):
-        return True
-    keys = container if isinstance(container, dict) else range(len(container))
-    return not is_flat and any(
-        is_container(container[inner]) and _is_shared(container, inner) for inner in keys
-    )
+                self.held.receive(op)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from lightgrid.state.values import Value
+from lightgrid.state.values import Value, copy_value
 
 
 class WorkStage(StrEnum):
@@ -62,9 +62,8 @@ class WorkStatus:
         reason: Why, where there is something to say.
         message: For people; of a user's exception the formatted traceback.
         time_s: When, in seconds since the epoch.
-        result: What the call's `run` returned, once it has succeeded: None, bool, int, float,
-            str, bytes, list, tuple or dict with str keys. None before, and of a process. Of
-            calls before the newest the state keeps results and messages of some 16 MB for
+        returned: What the call returned, as it came: nothing changes it. `result` is for use.
+            Of calls before the newest the state keeps results and messages of some 16 MB for
             each work, those that ended last; the others have None and "".
         attempt: How often the process was started for it, from 1; 0 before.
     """
@@ -73,8 +72,17 @@ class WorkStatus:
     reason: StatusReason = StatusReason.NONE
     message: str = ""
     time_s: float = 0.0
-    result: Value = None
+    returned: Value = None
     attempt: int = 0
+
+    @property
+    def result(self) -> Value:
+        """What the call's `run` returned, once it has succeeded; a copy.
+
+        None, bool, int, float, str, bytes, list, tuple or dict with str keys. None before,
+        and of a process.
+        """
+        return copy_value(self.returned)
 
     def says_same(self, other: WorkStatus) -> bool:
         """Tell whether another entry is no news after this one."""
@@ -86,7 +94,7 @@ class WorkStatus:
 
     def without_content(self) -> WorkStatus:
         """Return what is left of it when what was returned or said is not kept any more."""
-        return replace(self, message="", result=None)
+        return replace(self, message="", returned=None)
 
     def to_value(self) -> dict[str, Value]:
         """Return the status as it stands in the state tree."""
@@ -107,6 +115,6 @@ class WorkStatus:
             StatusReason(value["reason"]),
             value["message"],
             value["time_s"],
-            value["result"],
+            copy_value(value["result"]),
             value["attempt"],
         )

@@ -400,7 +400,7 @@ class AppLoop:
         for one in component._lightgrid_node.walk():
             node = one._lightgrid_node
             node.backend = self
-            node.hold_containers()
+            node.hold_containers(self._changes.lent, of_work=isinstance(one, Work))
             node.notify = functools.partial(self.changed, node)
             node.forget_changes()
             if isinstance(one, Work):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lightgrid.component.component import Component
+from lightgrid.component.held import Lent
 from lightgrid.component.node import Node
 from lightgrid.component.work import Work
 from lightgrid.errors import UnsupportedValueError
@@ -21,6 +22,9 @@ class FlowChanges:
 
     Components that came or went are committed before it, since what was written
     into their variables is found by comparing with their nodes.
+
+    Attributes:
+        lent: See `held`.
     """
 
     def __init__(self, hub: Hub, statuses: StatusWriter) -> None:
@@ -28,6 +32,7 @@ class FlowChanges:
         self._statuses = statuses
         self._nodes: dict[Node, None] = {}  # to be looked at, in the order they were touched
         self._structure: list[Part] = []
+        self.lent: Lent = {}
 
     def note(self, node: Node) -> None:
         """Note that state of a component changed, or may have changed in place."""
@@ -53,7 +58,7 @@ class FlowChanges:
         self._structure.append((place, ops))
 
     def commit(self) -> bool:
-        """Commit what the flow changed; return whether that was anything.
+        """Commit what a run of the flow changed; return whether that was anything.
 
         Raises:
             UnsupportedValueError: A container holds what cannot be state.
@@ -61,6 +66,10 @@ class FlowChanges:
         has_structure = self._commit_structure()
         nodes, self._nodes = self._nodes, {}
         has_changes = self._commit_nodes(nodes)
+        self.lent.clear()
+        for node in nodes:
+            if node.held is not None:
+                node.held.part()
         return has_structure or has_changes
 
     def commit_work(self, work: Work) -> bool:
@@ -88,7 +97,8 @@ class FlowChanges:
         writes: dict[str, Sequence[Op]] = {}
         for node in nodes:
             ops = self._changes_of(node)
-            if node.touched:  # an alias is left somewhere: look again after the next run
+            if node.held is not None and node.held.touched:
+                # An alias is left somewhere: look again after the next run.
                 self._nodes[node] = None
             if ops:
                 parts.append((node.vars_place, ops))

@@ -88,6 +88,8 @@ def _diff(old: Value, new: Value, path: Path, ops: list[Op], *, strict: bool) ->
         return
     kind = kind_of(new)
     if kind is not kind_of(old):
+        if kind is object and same(old, new):
+            return
         ops.append(Set(path, copy_for_op(new, path)))
     elif kind is dict:
         _diff_dict(old, new, path, ops, strict=strict)

@@ -2,7 +2,8 @@
 
 A value is None, bool, int (64 bit), float, str, bytes, list, tuple or a dict
 with str keys, nested at most `MAX_DEPTH` deep. Instances of subclasses are
-values too and travel as their base type (training code assigns np.float64).
+values too and travel as their base type (training code assigns np.float64), and
+the other numbers of numpy as the number of Python's that their `item()` is.
 
 Leaves are shared between copies, containers never are. A leaf that is the very
 same object is therefore an unchanged one, which is what makes comparing a
@@ -11,11 +12,13 @@ large container with its last copy cheap (see `diff`).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection
 from math import copysign
 from typing import Any, Final
 
 from lightgrid.errors import UnsupportedValueError
+from lightgrid.state.advice import advice_on
 
 #: Any state value. The alias is open because nested generics of it would be
 #: checked at each leaf access; `check_value` is what holds it.
@@ -100,12 +103,17 @@ def same(a: Value, b: Value) -> bool:
     Unlike `==`: 1, 1.0 and True differ, 0.0 and -0.0 differ, NaN equals NaN.
     The order of a dict's keys does not count. Another thread may change `b`
     meanwhile, in which case either answer may come.
+
+    Args:
+        a: A plain value.
+        b: Anything: a value as user code has it.
     """
     if a is b:
         return True
     kind = kind_of(a)
     if kind is not kind_of(b):
-        return False
+        number = as_number(b)
+        return number is not None and same(a, number)
     if kind is float:
         if a == b:
             return bool(a) or copysign(1.0, a) == copysign(1.0, b)
@@ -126,6 +134,20 @@ def kind_of(value: Value) -> type:
         if isinstance(value, base):
             return base
     return object
+
+
+def as_number(value: object) -> bool | int | float | None:
+    """Return the number that a scalar of numpy is; None for anything else.
+
+    For what has no value type: of all others this is slow. An array is no number, not
+    even one of no dimensions, which can change in place.
+    """
+    numpy = sys.modules.get("numpy")  # who has a scalar of it has imported it
+    if numpy is None or not isinstance(value, numpy.generic):
+        return None
+    number = value.item()
+    # Of dates, complex numbers and very long floats it is something else.
+    return number if type(number) in (bool, int, float) else None
 
 
 def type_name(value: object) -> str:
@@ -191,7 +213,7 @@ def _check(value: object, path: tuple[str, ...]) -> None:
                 if not _is_free(item):
                     _check(item, (*path, str(index)))
     else:
-        _check_scalar(value, path)
+        _checked_scalar(value, path)
 
 
 def _copy(value: Value, path: tuple[str, ...], max_depth: int) -> Value:
@@ -213,8 +235,7 @@ def _copy(value: Value, path: tuple[str, ...], max_depth: int) -> Value:
         items = list(value)
         items = _copy_items(items, set(map(type, items)), path, max_depth)
         return items if isinstance(value, list) else tuple(items)
-    _check_scalar(value, path)
-    return value
+    return _checked_scalar(value, path)
 
 
 def _copy_items(
@@ -253,15 +274,16 @@ def _are_free(items: list[Value], kinds: set[type]) -> bool:
     return kinds <= _FREE_TYPES
 
 
-def _check_scalar(value: object, path: tuple[str, ...]) -> None:
+def _checked_scalar(value: Value, path: tuple[str, ...]) -> Value:
+    """Return what a scalar travels as."""
     if value is None or isinstance(value, _FREE_BASES):
-        return
+        return value
     if isinstance(value, int):
         if not MIN_INT <= value <= MAX_INT:
             raise UnsupportedValueError(
                 path, f"{_shown(value)} is outside the range of 64-bit integers"
             )
-        return
+        return value
     if isinstance(value, str):
         if not value.isascii():
             try:
@@ -270,10 +292,14 @@ def _check_scalar(value: object, path: tuple[str, ...]) -> None:
                 raise UnsupportedValueError(
                     path, f"the text cannot be encoded as UTF-8: {error.reason}"
                 ) from None
-        return
+        return value
+    number = as_number(value)
+    if number is not None:
+        return _checked_scalar(number, path)
+    advice = advice_on(value)
     raise UnsupportedValueError(
         path,
-        f"a value of type {type_name(value)} cannot be state. "
+        f"a value of type {type_name(value)} cannot be state{f': {advice}' if advice else ''}. "
         "State is None, bool, int, float, str, bytes, list, tuple or dict with str keys",
     )
 
@@ -283,7 +309,7 @@ def _check_key(key: object, path: tuple[str, ...]) -> None:
         raise UnsupportedValueError(
             path, f"the key {key!r} is no str. Use str({key!r}), which is {str(key)!r}"
         )
-    _check_scalar(key, (*path, key))
+    _checked_scalar(key, (*path, key))
 
 
 def _check_depth(path: tuple[str, ...], max_depth: int) -> None:

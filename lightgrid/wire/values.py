@@ -13,7 +13,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from lightgrid.errors import Reason, RefusedError, UnsupportedValueError
-from lightgrid.state.values import MAX_DEPTH, Numbers, Value, check_value, kind_of
+from lightgrid.state.values import MAX_DEPTH, Numbers, Value, check_value, copy_value, kind_of
 from lightgrid_protos.v1 import value_pb2
 
 if TYPE_CHECKING:
@@ -236,10 +236,10 @@ def _varint(number: int) -> bytes:
 
 
 def _plain(value: Value) -> Value:
-    """Return an instance of a subclass as its base type, whatever it overrides."""
+    """Return an instance of no value type itself as what it travels as."""
     kind = kind_of(value)
     if kind is object:
-        check_value(value)
+        return copy_value(value)  # a number of numpy as Python's; all else is refused
     if kind is dict:
         return dict(dict.items(value))
     if kind is list or kind is tuple:

@@ -27,7 +27,7 @@ def first_variables():
 
 def edit_by_user_code(rng, live, token):
     """Edit as user code does; return the names it assigned, which the work's loop notices."""
-    kind = rng.randrange(11)
+    kind = rng.randrange(12)
     items, data = live["items"], live["data"]
     key = rng.choice(KEYS)
     if kind == 0:
@@ -57,6 +57,9 @@ def edit_by_user_code(rng, live, token):
             inner[rng.choice(KEYS)] = token
         else:
             data[key] = {"a": token}
+    elif kind == 10:
+        # One list in two variables, as user code may have it; in the flow they are two.
+        data["list"] = items
     else:
         items.append(token)
     return ()

@@ -28,6 +28,7 @@ class FakeApp:
         self.calls = []
         self.changed_nodes = {}
         self.log = []
+        self.lent = {}
         self._clock = 0
         note_reads()
         self.attached(root)
@@ -37,7 +38,7 @@ class FakeApp:
         for one in component._lightgrid_node.walk():
             node = one._lightgrid_node
             node.backend = self
-            node.hold_containers()
+            node.hold_containers(self.lent, of_work=isinstance(one, Work))
             node.notify = functools.partial(self.changed, node)
             node.forget_changes()
             if isinstance(one, Work):
@@ -55,6 +56,9 @@ class FakeApp:
         """The names that would be compared, by component; what a run of the flow ends with."""
         nodes, self.changed_nodes = self.changed_nodes, {}
         found = {node.name: node.take_changed_names() for node in nodes}
+        self.lent.clear()
+        for node in nodes:
+            node.held.part()
         return {name: names for name, names in found.items() if names}
 
     def call(self, work, key, args, kwargs):

@@ -3,6 +3,7 @@
 import array
 import dataclasses
 import datetime
+import decimal
 import enum
 import math
 import pathlib
@@ -120,7 +121,8 @@ def test_subclasses_of_values_are_the_value_that_they_travel_as():
     class Level(enum.IntEnum):
         LOW = 1
 
-    assert key(np.float64(1.5)) == key(1.5)
+    assert key(np.float64(1.5)) == key(np.float32(1.5)) == key(1.5)
+    assert key(np.int8(3)) == key(3) != key(np.float32(3))
     assert key(Level.LOW) == key(1)
 
 
@@ -151,9 +153,6 @@ def test_an_object_can_say_what_its_key_is():
         (Opaque, "builtins.type"),
         (Job, "builtins.type"),
         (print, "builtins.builtin_function_or_method"),
-        (datetime.timedelta(1), "datetime.timedelta"),
-        (np.array([None]), "numpy array of objects"),
-        (np.zeros(1, [("a", "O")]), "numpy array of objects"),
     ],
 )
 def test_an_argument_without_a_key_is_refused_with_what_to_do(argument, named):
@@ -163,6 +162,28 @@ def test_an_argument_without_a_key_is_refused_with_what_to_do(argument, named):
     assert message.startswith("argument 2: a ")
     assert named in message
     assert "__call_key__()" in message
+
+
+@pytest.mark.parametrize(
+    ("argument", "named", "instead"),
+    [
+        (datetime.datetime(2026, 1, 1), "datetime.datetime", ".isoformat() or .timestamp()"),
+        (datetime.date(2026, 1, 1), "datetime.date", ".isoformat()"),
+        (datetime.timedelta(1), "datetime.timedelta", ".total_seconds()"),
+        (decimal.Decimal(1), "decimal.Decimal", "str(...)"),
+        (iter(range(3)), "builtins.range_iterator", "list(...)"),
+        (np.array([None]), "numpy array of objects", ".tolist()"),
+        (np.zeros(1, [("a", "O")]), "numpy array of objects", ".tolist()"),
+    ],
+)
+def test_an_argument_that_has_a_form_with_a_key_is_refused_with_that_form(argument, named, instead):
+    with pytest.raises(ComponentError) as refused:
+        key(1, {"deep": [argument]})
+    message = str(refused.value)
+    assert message.startswith("argument 2: a ")
+    assert named in message
+    assert instead in message
+    assert "__call_key__" not in message
 
 
 def test_the_refused_keyword_argument_is_named():

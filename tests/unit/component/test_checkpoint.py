@@ -98,7 +98,7 @@ def test_calls_that_had_ended_are_known_again_and_one_that_had_not_is_made_again
     for key, stage in (("a", WorkStage.SUCCEEDED), ("b", WorkStage.FAILED), ("c", None)):
         table.add(key, f"id {key}", WorkStatus(WorkStage.PENDING))
         if stage is not None:
-            table.advance(f"id {key}", WorkStatus(stage, result=1, time_s=5.0))
+            table.advance(f"id {key}", WorkStatus(stage, returned=1, time_s=5.0))
     after = Root()
     L.App(after).load_state_dict(L.App(root).state_dict())
     loaded = after.branch.w._calls

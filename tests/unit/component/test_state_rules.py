@@ -241,7 +241,7 @@ class TestValues:
     @pytest.mark.parametrize(
         "value",
         [
-            {1}, object(), print, 1j, range(3), np.int64(1), np.zeros(2), 2**63, "\ud800",
+            {1}, object(), print, 1j, range(3), np.complex64(1), np.zeros(2), 2**63, "\ud800",
             {1: "a"}, {("a",): 1}, [0, {"a": {1}}], (object(),),
         ],
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """The ops that a change is told by."""
 
+import numpy as np
 import pytest
 
 from lightgrid.errors import UnsupportedValueError
@@ -270,3 +271,16 @@ def test_a_column_of_a_matrix_kept_row_by_row_is_told_item_by_item(width, column
     for row in range(64):
         new[row * width + column] += 0.5
     assert len(diff(old, new, ("x",))) == 64
+
+
+def test_numbers_of_numpy_are_told_as_pythons_and_told_once():
+    old = [0.5, 1, True]
+    new = [np.float32(0.5), np.int64(1), np.bool_(True)]
+    for strict in (True, False):
+        assert diff_variables({"x": old}, {"x": new}, ["x"], strict=strict) == []
+        (op,) = diff_variables({"x": old}, {"x": [*new, np.float32(1.5)]}, ["x"], strict=strict)
+        assert op == Splice(("x",), 3, 0, [1.5])
+    (op,) = diff(old, [np.int8(1), *new[1:]])
+    assert same(op.value, 1)
+    assert diff(0.5, np.float32(0.5)) == []
+    assert diff({"a": 0.5}, {"a": np.float32(0.5)}) == []

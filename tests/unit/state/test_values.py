@@ -1,7 +1,11 @@
 """What can be state, and when two values are the same."""
 
-from collections import Counter, OrderedDict, defaultdict, namedtuple
-from enum import IntEnum
+import datetime
+from array import array
+from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum, IntEnum
 from pathlib import PurePath
 
 import numpy as np
@@ -73,8 +77,10 @@ def test_a_plain_value_can_be_state_and_its_copy_is_the_same(value):
         ({1, 2}, "x", "type set"),
         ([0, {"a": object()}], "x.1.a", "type object"),
         ({"p": PurePath("a")}, "x.p", "PurePosixPath"),
-        (np.int64(3), "x", "numpy.int64"),
+        (np.complex64(3), "x", "numpy.complex64"),
         (np.zeros(2), "x", "numpy.ndarray"),
+        (np.array(2.0), "x", "numpy.ndarray"),
+        (np.uint64(2**63), "x", "64-bit"),
         (MAX_INT + 1, "x", "64-bit"),
         ([1, 2, MIN_INT - 1], "x.2", "64-bit"),
         ([10**5000], "x.0", "bits"),
@@ -115,6 +121,84 @@ def test_a_list_that_holds_itself_is_refused_and_does_not_hang(refuse):
 def test_the_error_can_be_told_from_its_component():
     error = UnsupportedValueError(("x", "1"), "no").inside("root.w", "vars")
     assert str(error) == "w: vars.x.1: no"
+
+
+@dataclass
+class Plan:
+    name: str
+
+
+class Mood(Enum):
+    GOOD = 1
+
+
+class Tensor:
+    """As one of torch's, which is not imported here."""
+
+    tolist = item = None
+
+
+class Frame:
+    __module__ = "pandas.core.frame"
+    __qualname__ = "DataFrame"
+
+
+@pytest.mark.parametrize(
+    ("value", "advice"),
+    [
+        ({1, 2}, "make it a list by list(...), or sorted(...)"),
+        (frozenset("ab"), "make it a list by list(...), or sorted(...)"),
+        ({}.keys(), "make it a list by list(...)"),
+        (deque([1]), "make it a list by list(...)"),
+        ((n for n in ()), "make it a list by list(...)"),
+        (bytearray(b"a"), "make it bytes by bytes(...)"),
+        (memoryview(b"a"), "make it bytes by bytes(...)"),
+        (1j, "take its .real and .imag"),
+        (datetime.datetime(2026, 1, 1), "take its .isoformat() or .timestamp()"),
+        (datetime.date(2026, 1, 1), "take its .isoformat()"),
+        (datetime.timedelta(1), "take its .total_seconds()"),
+        (Decimal(1), "make it a str by str(...), which is exact, or a float by float(...)"),
+        (PurePath("a"), "make it a str by str(...)"),
+        (Mood.GOOD, "take its .value or .name"),
+        (Plan("a"), "make it a dict by dataclasses.asdict(...)"),
+        (np.zeros(2), "take its .item() if it is one number, else its .tolist()"),
+        (np.array(2.0), "take its .item() if it is one number, else its .tolist()"),
+        (Tensor(), "take its .item() if it is one number, else its .tolist()"),
+        (array("d"), "take its .tolist()"),
+        (Frame(), 'take its .to_dict("list")'),
+        (np.datetime64("2026-01-01"), "make it a str by str(...)"),
+        (np.longdouble(1), "make it a float by float(...)"),
+        (np.complex64(1), "take its .real and .imag"),
+    ],
+)
+def test_what_is_refused_says_what_to_do_with_a_value_of_its_type(value, advice):
+    with pytest.raises(UnsupportedValueError) as caught:
+        check_value([value], ("x",))
+    assert f"cannot be state: {advice}" in str(caught.value)
+
+
+def test_of_a_type_that_nobody_knows_it_is_said_what_state_is():
+    with pytest.raises(UnsupportedValueError, match=r"type object cannot be state\. State is None"):
+        check_value(object())
+
+
+@pytest.mark.parametrize(
+    ("scalar", "number"),
+    [
+        (np.float32(0.1), 0.10000000149011612),
+        (np.float16(-0.0), -0.0),
+        (np.float32("nan"), NAN),
+        (np.int64(MIN_INT), MIN_INT),
+        (np.uint8(255), 255),
+        (np.bool_(True), True),
+    ],
+)
+def test_a_number_of_numpy_is_the_number_of_pythons_that_it_stands_for(scalar, number):
+    for value, plain in [(scalar, number), ([1, {"a": (scalar,)}], [1, {"a": (number,)}])]:
+        check_value(value, ("x",))
+        assert same(copy_value(value), plain)
+        assert same(copy_for_op(value, ("x",)), plain)
+        assert same(plain, value)
 
 
 def test_a_copy_shares_leaves_and_no_container():

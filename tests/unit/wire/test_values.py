@@ -48,6 +48,8 @@ def test_every_kind_comes_back_as_it_was(value):
     ("value", "base"),
     [
         (np.float64(0.5), 0.5),
+        (np.float32(0.5), 0.5),
+        ([np.int8(1), {"a": np.bool_(True)}], [1, {"a": True}]),
         (_Color.RED, 3),
         (_Name("x"), "x"),
         (collections.OrderedDict(a=1), {"a": 1}),
