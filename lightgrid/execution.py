@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import sys
@@ -13,7 +14,7 @@ from lightgrid.component.flow import Flow
 from lightgrid.component.work import Work
 from lightgrid.errors import WorkFailedError, place_of, short_name
 from lightgrid.process.app_file import find_app_file, is_interactive
-from lightgrid.process.work_spec import dump_spec, find_unpicklable
+from lightgrid.process.work_spec import WorkSpec, find_unpicklable, make_spec, work_environment
 from lightgrid.protocol.link import Settings
 from lightgrid.runtime.app_loop import AppLoop
 from lightgrid.runtime.hints import hint_at_standstill, hinting_at_long_runs
@@ -25,7 +26,7 @@ from lightgrid.runtime.observer import Observer
 from lightgrid.runtime.options import RunOptions
 from lightgrid.runtime.outcome import Outcome
 from lightgrid.runtime.run_dir import RunDir
-from lightgrid.runtime.supervisor import Supervisor, Surroundings
+from lightgrid.runtime.supervision import Surroundings
 from lightgrid.server.auth import Auth
 from lightgrid.server.rotation import Rotation
 from lightgrid.server.server import Listen, Server
@@ -57,51 +58,50 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
         stack.callback(observer.ended)
         run_dir = RunDir(app_file or "<interactive>")
         stack.callback(run_dir.remove)
-        loop = AppLoop(root, hub, observer)
         listen = Listen(options.address, options.tls_certificate, options.tls_key, options.insecure)
         server = Server(hub, auth, listen, Rotation(*options.stream_lifetime_s))
-        address = server.start()
         stack.callback(server.stop)
         logs = LogFollower(observer.printed)
-        logs.start()
         stack.callback(lambda: logs.close(hurry=interruption.count > 0))
         launcher = (options.make_launcher or LocalLauncher)()
         stack.callback(launcher.close)
 
-        # The server's own certificate is what its works trust: no one else is to be believed.
-        certificate = options.tls_certificate
-        root_certificates = None if certificate is None else certificate.read_bytes()
+        @functools.cache
+        def root_certificates() -> bytes | None:
+            # The server's own is what its works trust: no one else is to be believed. It is
+            # read once the server has: that one says what is wrong with it.
+            certificate = options.tls_certificate
+            return None if certificate is None else certificate.read_bytes()
 
-        def spec_of(work: Work, stop_grace_s: float) -> bytes:
+        def spec_of(work: Work, stop_grace_s: float) -> WorkSpec:
             try:
-                return dump_spec(
+                return make_spec(
                     work,
                     app_file=app_file,
                     main_module=main_module,
-                    seen_revision=hub.process_starts(work.name),
                     stop_grace_s=stop_grace_s,
                     log_level=options.log_level,
-                    root_certificates=root_certificates,
+                    root_certificates=root_certificates(),
                 )
             except Exception as error:
                 what = _unpicklable(work, error, by_reference=app_file is not None)
                 raise WorkFailedError(work.name, what) from None
 
-        surroundings = Surroundings(
-            address=address,
-            token_of=lambda name: auth.work_token(name, hub.generation_of(name)),
-            spec_of=spec_of,
-            run_dir=run_dir,
-            stop_grace_s=stop_grace_s,
-        )
-        supervisor = Supervisor(
-            hub, launcher, logs, loop.statuses, loop.timers, surroundings, observer
-        )
+        def connection_of(name: str) -> dict[str, str]:
+            token = auth.work_token(name, hub.generation_of(name))
+            return work_environment(name, server.address, token)
+
+        surroundings = Surroundings(connection_of, spec_of, run_dir, stop_grace_s)
+        loop = AppLoop(root, hub, launcher, logs, surroundings, observer)
+        if options.on_loop is not None:
+            options.on_loop(loop)
+        address = server.start()
+        logs.start()
         run_dir.publish(address, auth.app_token)
         observer.started(Path(app_file).name if app_file else "app", address)
         hint_at_standstill(root, loop, observer)
         with hinting_at_long_runs(loop, observer):
-            return loop.run(supervisor, interruption)
+            return loop.run(interruption)
 
 
 def _unpicklable(work: Work, error: Exception, *, by_reference: bool) -> str:

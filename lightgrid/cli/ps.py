@@ -12,7 +12,7 @@ from lightgrid.cli.failure import Failure, told_to_person
 from lightgrid.cli.processes import work_pids
 from lightgrid.cli.target import Target, choose_target, connection_options
 from lightgrid.runtime.run_dir import running_apps
-from lightgrid.state.layout import APP_STATE, CALLS, STATUS, works_below
+from lightgrid.state.layout import APP_STATE, STATUS, works_below
 
 _COLOURS: Final = {"running": "green", "pending": "yellow", "started": "cyan", "failed": "red"}
 _TITLES: Final = ("WORK", "STAGE", "REASON", "CALLS", "PID")
@@ -75,7 +75,7 @@ def _row(name: str, node: Mapping[str, Any], pids: Mapping[str, int]) -> tuple[s
         name,
         status["stage"],
         status["reason"] or "-",
-        str(len(node[CALLS])),
+        str(status["call_count"]),
         str(pid or "-"),
     )
 

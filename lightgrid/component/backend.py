@@ -47,7 +47,10 @@ class ProcessSide(Protocol):
 
 
 class Backend(Protocol):
-    """What components need of whoever runs them. Called in the flow's thread only."""
+    """What components need of whoever runs them. Called in the flow's thread only.
+
+    The flow reads at once what it has asked for; it is done when the flow's `run` is over.
+    """
 
     def changed(self, node: Node) -> None:
         """Note that state of a component changed, or may have changed in place."""

@@ -106,6 +106,7 @@ class CallTable:
 
     def __init__(self) -> None:
         self.records: dict[str, CallRecord] = {}
+        self.made_count = 0  # also of those that are forgotten; for whoever adds
         self.success_count = 0
         self.timeout_count = 0
         self.passes = Passes()
@@ -241,7 +242,7 @@ class CallTable:
         for key in list(self.records):
             self._drop(key)
         self._made.clear()
-        self.success_count = self.timeout_count = 0
+        self.made_count = self.success_count = self.timeout_count = 0
         for key, kept in value.items():
             record = CallRecord(
                 key, kept["call_id"], [WorkStatus.from_value(one) for one in kept["statuses"]]
@@ -249,6 +250,7 @@ class CallTable:
             if record.status.stage.is_end:
                 self.records[key] = self._by_id[record.call_id] = record
                 self._note_end(record)
+                self.made_count += 1
                 self.success_count += record.status.stage is WorkStage.SUCCEEDED
 
     def to_value(self) -> dict[str, Value]:

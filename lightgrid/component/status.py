@@ -45,6 +45,7 @@ class StatusReason(StrEnum):
     RESTARTING = "restarting"
     CANCELLED = "cancelled"
     STOP_REQUESTED = "stop_requested"
+    APP_ENDED = "app_ended"
     DELETED = "deleted"
 
     @property
@@ -64,8 +65,11 @@ class WorkStatus:
         time_s: When, in seconds since the epoch.
         returned: What the call returned, as it came: nothing changes it. `result` is for use.
             Of calls before the newest the state keeps results and messages of some 16 MB for
-            each work, those that ended last; the others have None and "".
+            each work, those that ended last; the others have None and "". A work that is
+            stopped still has what its newest call returned.
         attempt: How often the process was started for it, from 1; 0 before.
+        call_count: How many calls the flow had made by then; one that is made again for
+            a restart counts once.
     """
 
     stage: WorkStage
@@ -74,6 +78,7 @@ class WorkStatus:
     time_s: float = 0.0
     returned: Value = None
     attempt: int = 0
+    call_count: int = 0
 
     @property
     def result(self) -> Value:
@@ -105,6 +110,7 @@ class WorkStatus:
             "time_s": self.time_s,
             "result": self.result,
             "attempt": self.attempt,
+            "call_count": self.call_count,
         }
 
     @classmethod
@@ -117,4 +123,19 @@ class WorkStatus:
             value["time_s"],
             copy_value(value["result"]),
             value["attempt"],
+            value.get("call_count", 0),
         )
+
+
+def is_over(process: WorkStatus, call: WorkStatus) -> bool:
+    """Tell whether a process's end says where its work stands, and not the newest call.
+
+    It does when it came after the call's last step: the flow has stopped the work, or the
+    process died with nothing to do. But the end of the app is no news of a call that
+    had ended: how it did is what is asked for then.
+    """
+    return (
+        process.stage.is_end
+        and process.time_s >= call.time_s
+        and not (process.reason is StatusReason.APP_ENDED and call.stage.is_end)
+    )

@@ -17,7 +17,7 @@ from lightgrid.component.calls import CallPending, CallTable
 from lightgrid.component.component import Component
 from lightgrid.component.options import OptionChecker
 from lightgrid.component.restart import Restart, RestartWhen, RestartWord
-from lightgrid.component.status import WorkStage, WorkStatus
+from lightgrid.component.status import WorkStage, WorkStatus, is_over
 from lightgrid.errors import ComponentError, place_of, short_name
 from lightgrid.moving.cloud import BuildConfig, CloudCompute
 from lightgrid.moving.notices import tell_options
@@ -182,18 +182,37 @@ class Work(Component):
 
     @property
     def status(self) -> WorkStatus:
-        """Where the work stands: its newest call, unless it was stopped or failed since."""
+        """Where the work stands: its newest call, unless it was stopped or failed since.
+
+        The end of the app stops what runs and changes nothing else: a call that had ended
+        stands there as it did, with its result.
+        """
         latest = self._calls.latest
-        own = self._process_status
-        if latest is None or (own.stage.is_end and own.time_s >= latest.status.time_s):
-            return own
+        if latest is None or is_over(self._process_status, latest.status):
+            return self._process_status
         return latest.status
 
     @property
     def statuses(self) -> list[WorkStatus]:
-        """The life of the newest call so far; of a long one the last 100 steps."""
+        """The life of the newest call so far, and the end of the work if it came behind it.
+
+        Of a long life the last 100 steps. The last one is `status`.
+        """
         latest = self._calls.latest
-        return [self._process_status] if latest is None else list(latest.statuses)
+        if latest is None:
+            return [self._process_status]
+        own, last = self._process_status, latest.status
+        if is_over(own, last) and not last.says_same(own):
+            return [*latest.statuses, own]
+        return list(latest.statuses)
+
+    @property
+    def process_status(self) -> WorkStatus:
+        """Where the work's process stands, whatever its calls do.
+
+        `not_started`, `started`, `stopped` or `failed`.
+        """
+        return self._process_status
 
     @property
     def has_started(self) -> bool:

@@ -3,7 +3,7 @@
 Both ends of the contract stand here. The launcher executes `work_command`, with
 `work_environment` added to the environment, in a session of its own and the
 flow's working folder; the descriptor named in the command is inherited and gives
-`dump_spec` up to its end: a pipe, or better a file without a name, since a pipe
+`WorkSpec.dump` up to its end: a pipe, or better a file without a name, since a pipe
 holds 64 KiB until somebody reads.
 """
 
@@ -14,7 +14,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
@@ -64,23 +64,30 @@ class WorkSpec:
     log_level: str = "WARNING"
     root_certificates: bytes | None = None
 
+    def dump(self, seen_revision: int) -> bytes:
+        """Return what a new process of the work is to read.
 
-def dump_spec(
+        Args:
+            seen_revision: The revision that the state tree came to by all that had been
+                written into the work when this was made.
+        """
+        return pickle.dumps(replace(self, seen_revision=seen_revision), protocol=5)
+
+
+def make_spec(
     work: Work,
     *,
     app_file: str | None,
-    seen_revision: int,
     stop_grace_s: float,
     log_level: str = "WARNING",
     root_certificates: bytes | None = None,
     main_module: str | None = None,
-) -> bytes:
-    """Return what a new process of the work is to read.
+) -> WorkSpec:
+    """Return a work as it is now, for a process of its own.
 
     Args:
         work: As the flow has it now; its state goes with it.
         app_file: The loaded app file, or None when the app was made interactively.
-        seen_revision: The state tree's revision now.
         stop_grace_s: See `WorkSpec`.
         log_level: See `WorkSpec`.
         root_certificates: See `WorkSpec`.
@@ -90,7 +97,7 @@ def dump_spec(
         Exception: Something that the work holds cannot be pickled; the error of `pickle`.
     """
     path = list(map(os.path.abspath, filter(None, sys.path)))
-    spec = WorkSpec(
+    return WorkSpec(
         work=work.name,
         pickled_work=dump_object(work, by_reference=app_file is not None),
         app_file=None if app_file is None else os.path.abspath(app_file),
@@ -98,12 +105,10 @@ def dump_spec(
         sys_argv=list(sys.argv),
         # "" is wherever the process is when it imports, which is the same place.
         sys_path=[os.getcwd(), *path] if "" in sys.path else path,
-        seen_revision=seen_revision,
         stop_grace_s=stop_grace_s,
         log_level=log_level,
         root_certificates=root_certificates,
     )
-    return pickle.dumps(spec, protocol=5)
 
 
 def read_spec(descriptor: int) -> WorkSpec:

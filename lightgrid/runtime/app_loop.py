@@ -1,109 +1,97 @@
-"""The loop of an app: merge what works did, run the flow, commit what it did.
+"""The loop of an app: take in what works did, run the flow, let out what it did.
 
-    wait ▸ merge ▸ events ▸ root.run() ▸ collect ▸ commit ▸ wait ...
+    wait ▸ events ▸ merge ▸ judge ▸ root.run() ▸ collect ▸ commit and command ▸ wait ...
 
-Nothing is merged while the flow runs, so what one run reads is consistent. The
-loop sleeps until something happened. After a quiet time a change runs the flow
-at once; what comes within 2 ms of a run is taken in together. Under a flood the
-runs keep a gap of what the last one took, at most 10 ms, so that a flow that is
-always busy leaves time to the server's thread.
+Nothing is merged while the flow runs, so what one run reads is consistent; and nothing
+that it does goes out before it is over. What has happened is taken in whole before
+anything is made of it: of two failures at one moment none hides the other.
+The loop sleeps until something happened.
 """
 
 from __future__ import annotations
 
-import functools
-import secrets
 import time
 import warnings
-from collections import deque
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import Any, Final
+from collections.abc import Sequence
 
 from lightgrid.component.backend import flow_code
 from lightgrid.component.calls import CallPending
-from lightgrid.component.component import Component, note_reads
+from lightgrid.component.component import note_reads
 from lightgrid.component.flow import Flow, FlowExit
-from lightgrid.component.node import Node
-from lightgrid.component.passes import Passes
-from lightgrid.component.schedule import Schedule
-from lightgrid.component.status import StatusReason, WorkStage
+from lightgrid.component.status import StatusReason
 from lightgrid.component.work import Work
-from lightgrid.errors import (
-    LightgridError,
-    Reason,
-    RefusedError,
-    SlowFlowWarning,
-    WorkFailedError,
-    place_of,
-    short_name,
-)
-from lightgrid.process.app_file import user_trace
+from lightgrid.errors import SlowFlowWarning, place_of
 from lightgrid.protocol.link import Merged
-from lightgrid.protocol.messages import CallState, CallUpdate, Run
-from lightgrid.runtime.arguments import pack_arguments
-from lightgrid.runtime.events import Event, Exited, Heard, Joined, Left, OutsideUpdate, Silent
+from lightgrid.runtime.events import Event, Exited, Heard, Joined, OutsideUpdate, Silent
+from lightgrid.runtime.flow_backend import FlowBackend
 from lightgrid.runtime.flow_changes import FlowChanges
 from lightgrid.runtime.hub import Hub
 from lightgrid.runtime.interruption import Interruption
+from lightgrid.runtime.launcher import Launcher
+from lightgrid.runtime.logs import LogFollower
 from lightgrid.runtime.observer import Observer
-from lightgrid.runtime.outcome import AppStage, Outcome
+from lightgrid.runtime.outcome import AppStage, Outcome, judge_app
+from lightgrid.runtime.outputs import Outputs
+from lightgrid.runtime.outside import apply_outside
+from lightgrid.runtime.runs import Runs
 from lightgrid.runtime.statuses import StatusWriter
-from lightgrid.runtime.supervisor import Supervisor
+from lightgrid.runtime.supervision import Supervisor, Surroundings
 from lightgrid.runtime.timers import Timers
-from lightgrid.state.delta import Op, Remove, Set, within
-
-#: What comes within this time of a run is taken in together.
-_GATHER_S: Final = 0.002
-_MAX_GAP_S: Final = 0.010
-_QUIET_S: Final = 0.001
-#: Runs that take this long on average, over so many, are worth a warning.
-_SLOW_RUN_S: Final = 1.0
-_SLOW_RUNS: Final = 5
+from lightgrid.state.delta import Set
+from lightgrid.state.layout import APP_STATE
 
 
 class AppLoop:
-    """Runs a root flow until it ends. It is the `Backend` of its components.
+    """Runs a root flow until it ends.
 
     Everything but `__init__` happens in one thread, the one that calls `run`.
     """
 
-    def __init__(self, root: Flow, hub: Hub, observer: Observer) -> None:
+    def __init__(
+        self,
+        root: Flow,
+        hub: Hub,
+        launcher: Launcher,
+        logs: LogFollower,
+        surroundings: Surroundings,
+        observer: Observer,
+    ) -> None:
         self._root = root
         self._hub = hub
         self._observer = observer
-        self._statuses = StatusWriter(observer)
+        self._outputs = Outputs(hub)
+        self._statuses = StatusWriter(observer, self._outputs)
         self._timers = Timers()
-        self._supervisor: Supervisor | None = None
-        self._works: dict[str, Work] = {}
-        self._changes = FlowChanges(hub, self._statuses)
-        self._is_touched = False
-        self._run_is_due = True
-        self._last_run_end_s = 0.0
-        self._last_run_cost_s = 0.0
-        self._recent_costs_s: deque[float] = deque(maxlen=_SLOW_RUNS)
+        self._runs = Runs(hub.wait)
+        self._changes = FlowChanges(hub, self._outputs)
+        self._supervisor = Supervisor(
+            hub, self._outputs, launcher, logs, self._statuses, self._timers, surroundings, observer
+        )
+        self._backend = FlowBackend(
+            hub, self._outputs, self._changes, self._statuses, self._supervisor, self._runs,
+            self._timers, observer,
+        )  # fmt: skip
         self.stage = AppStage.STARTING
-        self.passes = Passes()
-        self.wake_count = 0
         note_reads()
-        root_state = {**root.state, "app_state": {"stage": str(AppStage.STARTING)}}
+        root_state = {**root.state, APP_STATE: {"stage": str(AppStage.STARTING)}}
         hub.commit("root", [((), [Set((), root_state)])])
-        self._join(root)
-
-    @property
-    def statuses(self) -> StatusWriter:
-        """Where works and calls are moved on."""
-        return self._statuses
+        self._backend.join(root)
+        self._outputs.send()
 
     @property
     def run_count(self) -> int:
-        """How often the flow was run."""
-        return self.passes.run
+        """How often the root flow's `run` was called."""
+        return self._runs.passes.run
+
+    @property
+    def wake_count(self) -> int:
+        """How often the loop woke up."""
+        return self._runs.wake_count
 
     @property
     def idle_s(self) -> float:
         """For how many seconds the flow has not run."""
-        return time.perf_counter() - self._last_run_end_s
+        return self._runs.idle_s
 
     @property
     def timers(self) -> Timers:
@@ -112,312 +100,156 @@ class AppLoop:
 
     # --- the loop --------------------------------------------------------------------------------
 
-    def run(self, supervisor: Supervisor, interruption: Interruption) -> Outcome:
+    def run(self, interruption: Interruption) -> Outcome:
         """Start the works, run the flow until it ends, and end the works."""
-        self._supervisor = supervisor
         try:
             outcome = self._run_until_end(interruption)
+        except FlowExit as end:  # of an observer, which is told in the middle of a step
+            outcome = Outcome(1 if end.failed else 0, end.message)
         except BaseException as error:  # a fault of ours: the works must end all the same
             outcome = Outcome(1, f"internal error: {error!r}", error)
         self._end(outcome, interruption)
         return outcome
 
     def _run_until_end(self, interruption: Interruption) -> Outcome:
-        try:
-            for work in tuple(self._works.values()):
-                if work.start_with_flow:
-                    self._processes.start(work)
-            self._set_stage(AppStage.RUNNING)
-            has_merged = False
-            while True:
-                interruption.check()
-                if self._run_is_due:
-                    if self._keep_gap() or not has_merged:
-                        self._merge()
-                    self._run_is_due = has_merged = False
-                    self._run_flow(interruption)
-                else:
-                    self.wake_count += 1
-                    if self._hub.wait(self._timers.pause_s()):
-                        self._gather()
-                    self._merge()
-                    has_merged = True
-        except FlowExit as end:
-            self._changes.commit()
-            return Outcome(1 if end.failed else 0, end.message)
-        except SystemExit as error:
-            code = error.code if isinstance(error.code, int) else int(error.code is not None)
-            return Outcome(
-                code, "" if code == 0 else f"the flow's run called sys.exit({error.code!r})"
-            )
-        except KeyboardInterrupt:
-            with suppress(LightgridError):
-                self._changes.commit()
-            return Outcome(interruption.exit_code, "interrupted")
-        except WorkFailedError as error:
-            return Outcome(1, f"{short_name(error.work)} has failed:\n{error}", error)
-        except Exception as error:
-            return Outcome(1, f"the flow's run has failed:\n{user_trace(error).rstrip()}", error)
+        for work in tuple(self._backend.works.values()):
+            if work.start_with_flow:
+                self._supervisor.start(work)
+        self._set_stage(AppStage.RUNNING)
+        runs = self._runs
+        has_merged = False
+        outcome = self._judge(interruption)
+        while outcome is None:
+            if interruption.count:
+                return Outcome(interruption.exit_code, "interrupted")
+            if runs.is_due:
+                if runs.keep_gap() or not has_merged:
+                    self._take_in()
+                    outcome = self._judge(interruption)
+                runs.is_due = has_merged = False
+                outcome = outcome or self._run_flow(interruption)
+            else:
+                runs.sleep(self._timers.pause_s())
+                self._take_in()
+                outcome = self._judge(interruption)
+                has_merged = True
+        return outcome
 
-    def _run_flow(self, interruption: Interruption) -> None:
+    def _run_flow(self, interruption: Interruption) -> Outcome | None:
         begin_s = time.perf_counter()
-        self.passes.begin_run()
+        end: BaseException | None = None
+        self._runs.passes.begin_run()
+        self._outputs.is_held = True
         try:
             with flow_code():
                 interruption.call_user_code(self._root.run)
         except CallPending:
             pass
-        finally:
-            self._last_run_end_s = time.perf_counter()
-            self._last_run_cost_s = self._last_run_end_s - begin_s
-        self._warn_if_slow()
-        if self._changes.commit():
-            self._run_is_due = True
-        if self.passes.end_run():
-            self._run_is_due = True
-        self._is_touched = False
-        self._observer.flow_ran()
+        except BaseException as error:  # whatever it is, it is the user's
+            end = error
+        self._outputs.is_held = False
+        self._runs.ended(begin_s)
+        outcome = self._let_out(interruption, end)
+        if outcome is not None:
+            return outcome
+        if self._runs.passes.end_run():
+            self._runs.ask_for_one()
+        self._backend.is_touched = False
+        try:
+            self._warn_if_slow()
+            self._observer.flow_ran()
+        except (FlowExit, SlowFlowWarning) as error:  # a warning where the user has it raised
+            end = error
         # A test may have changed things there, as the flow's own: they are to be committed
         # before anything is merged into them.
-        if self._is_touched and self._changes.commit():
-            self._run_is_due = True
+        if self._backend.is_touched or end is not None:
+            return self._let_out(interruption, end)
+        return self._judge(interruption)
+
+    def _let_out(self, interruption: Interruption, end: BaseException | None) -> Outcome | None:
+        """Let out what the flow did, whatever ended its run, and judge what comes of it."""
+        has_changes, errors = self._changes.send()
+        if has_changes:
+            self._runs.ask_for_one()
+        return self._judge(interruption, end, errors)
+
+    def _judge(
+        self,
+        interruption: Interruption,
+        end: BaseException | None = None,
+        errors: Sequence[Exception] = (),
+    ) -> Outcome | None:
+        """Return how the app ends by what was taken in and let out; None if it goes on."""
+        failures = self._supervisor.take_failures()
+        if end is None and not errors and not failures:
+            return None
+        return judge_app(end, errors, failures, interrupted_code=interruption.exit_code)
 
     def _warn_if_slow(self) -> None:
         """Say once that the flow is slow: nothing of the works arrives while it runs."""
-        self._recent_costs_s.append(self._last_run_cost_s)
-        costs_s = self._recent_costs_s
-        if 0 < len(costs_s) == costs_s.maxlen and sum(costs_s) > _SLOW_RUN_S * len(costs_s):
-            self._recent_costs_s = deque(maxlen=0)  # not again
+        slow_s = self._runs.slow_s()
+        if slow_s is not None:
             # By Python's own means, as the predecessor did: people filter it and test for it.
             warnings.warn_explicit(
-                f"the flow's run takes {sum(costs_s) / len(costs_s):.1f} s on average; works' "
-                "changes wait for it. Move what takes long into a work",
+                f"the flow's run takes {slow_s:.1f} s on average; works' changes wait for it. "
+                "Move what takes long into a work",
                 SlowFlowWarning,
                 *place_of(self._root.run),
             )
 
-    def _gather(self) -> None:
-        """Let more come, soon after a run: under a flood each run then takes in several batches.
-
-        A sleep and not a wait, as waking for each of them is most of what they cost.
-        """
-        left_s = self._last_run_end_s + _GATHER_S - time.perf_counter()
-        if left_s > 0:
-            time.sleep(left_s)
-
-    def _keep_gap(self) -> bool:
-        """Leave time between two runs while changes keep coming; go on at once when they stop.
-
-        Returns:
-            Whether any time was left, in which something may have come.
-        """
-        has_waited = False
-        due_s = self._last_run_end_s + min(self._last_run_cost_s, _MAX_GAP_S)
-        while (left_s := due_s - time.perf_counter()) > 0:
-            has_waited = True
-            if not self._hub.wait(min(left_s, _QUIET_S)):
-                break
-        return has_waited
-
     # --- what others did -------------------------------------------------------------------------
 
-    def _merge(self) -> None:
-        """Take in all that happened since the last time, in the order it did."""
-        for name, merged in self._hub.merge():
-            work = self._works.get(name)
-            if work is not None:
-                self._take_in(work, merged)
-        for event in self._hub.take_events():
-            self._handle(event)
-        self._timers.run_due()
-        if self._statuses.has_parts:
-            self._run_is_due = True
-        self._changes.commit_news()
+    def _take_in(self) -> None:
+        """Take in all that happened since the last time, and then what it means.
 
-    def _take_in(self, work: Work, merged: Merged) -> None:
+        Events are taken before batches are merged: what a process sent before it
+        ended is in the merge that its end is judged after.
+        """
+        events = self._hub.take_events()
+        for event in events:
+            if isinstance(event, Exited):
+                self._supervisor.take_exit(event)
+            elif isinstance(event, Joined) and event.work in self._backend.works:
+                self._supervisor.joined(self._backend.works[event.work])
+        for name, merged in self._hub.merge():
+            work = self._backend.works.get(name)
+            if work is not None:
+                self._take_merged(work, merged)
+        if events:
+            self._supervisor.judge_exits()
+            for event in events:
+                self._take_event(event)
+        self._timers.run_due()
+        if self._outputs.has_any:
+            self._runs.ask_for_one()
+            self._outputs.send()
+
+    def _take_merged(self, work: Work, merged: Merged) -> None:
         if merged.ops:
             work._lightgrid_node.receive(merged.ops)
-            self._processes.changed(work)
+            self._supervisor.changed(work)
             self._observer.work_changed(work.name, merged.told_ops)
-            self._run_is_due = True
+            self._runs.is_due = True
         for update in merged.calls:
-            self._take_call_update(work, update)
+            self._supervisor.call_moved(work, update)
 
-    def _take_call_update(self, work: Work, update: CallUpdate) -> None:
-        if not self._processes.call_moved(work, update):
-            self._run_is_due = True
-            return
-        stage, reason, message = _STAGES[update.state], StatusReason.NONE, ""
-        if update.error is not None:
-            message = update.error.trace or f"{update.error.type_name}: {update.error.message}"
-            reason = _REASONS.get(update.error.type_name, StatusReason.USER_EXCEPTION)
-        elif update.state is CallState.CANCELLED:
-            reason = StatusReason.CANCELLED
-        if not self._statuses.call_moved(
-            work, update.call_id, stage, reason, message, update.result
-        ):
-            return
-        self._run_is_due = True
-        if stage is WorkStage.FAILED and work.raise_exception:
-            raise WorkFailedError(work.name, message)
-
-    def _handle(self, event: Event) -> None:
+    def _take_event(self, event: Event) -> None:
         if isinstance(event, OutsideUpdate):
-            self._apply_outside(event)
+            if apply_outside(self._root, self._hub, event):
+                self._runs.ask_for_one()
             return
-        self._run_is_due = True
-        if isinstance(event, Exited):
-            self._processes.exited(event)
-            return
-        work = self._works.get(event.work)
+        self._runs.ask_for_one()
+        work = self._backend.works.get(event.work)
         if work is None:
             return
-        match event:
-            case Joined():
-                self._processes.joined(work)
-            case Silent():
-                if not self._processes.lost(work):
-                    self._statuses.running_calls_said(
-                        work,
-                        StatusReason.UNRESPONSIVE,
-                        "the process lives but was not heard of for its lease",
-                    )
-            case Heard():
-                self._statuses.running_calls_said(work, StatusReason.NONE)
-            case Left():
-                pass
-
-    def _apply_outside(self, update: OutsideUpdate) -> None:
-        if not update.answer.set_running_or_notify_cancel():
-            return
-        try:
-            by_node = [(self._declaring_node(op), op) for op in update.ops]
-            change = self._hub.apply_outside(update)
-        except LightgridError as error:
-            update.answer.set_exception(error)
-            return
-        for node, op in by_node:
-            node.receive([within(op, len(node.vars_place))])
-        self._run_is_due = True
-        update.answer.set_result(change.revision)
-
-    def _declaring_node(self, op: Op) -> Node:
-        """Return the node of the component whose declared variable an op changes."""
-        component: Component | None = self._root
-        path = op.path
-        while component is not None and len(path) >= 2 and path[0] != "vars":
-            component = component._lightgrid_node.children.get(path[0], {}).get(path[1])
-            path = path[2:]
-        node = None if component is None else component._lightgrid_node
-        if node is None or len(path) < 2 or path[0] != "vars" or path[1] not in node.names:
-            raise RefusedError(
-                Reason.NO_SUCH_PATH,
-                f"{'.'.join(op.path) or 'the root'} is no declared variable of a component; only "
-                "these can be changed from outside",
-                {"path": ".".join(op.path)},
+        if isinstance(event, Silent) and not self._supervisor.lost(work):
+            self._statuses.running_calls_said(
+                work,
+                StatusReason.UNRESPONSIVE,
+                "the process lives but was not heard of for its lease",
             )
-        if type(op) is Remove and len(path) == 2:
-            raise RefusedError(
-                Reason.NOT_ALLOWED,
-                f"{path[1]} is a variable and cannot be removed",
-                {"path": ".".join(op.path)},
-            )
-        return node
-
-    # --- Backend: what components ask for --------------------------------------------------------
-
-    def changed(self, node: Node) -> None:
-        """See `Backend.changed`."""
-        self._changes.note(node)
-        self._is_touched = True
-
-    def attached(self, component: Component) -> None:
-        """See `Backend.attached`."""
-        self._changes.add_component(component)
-        self._is_touched = True
-        self._join(component)
-
-    def detached(self, component: Component) -> None:
-        """See `Backend.detached`."""
-        for one in component._lightgrid_node.walk():
-            node = one._lightgrid_node
-            self._changes.forget(node)
-            if isinstance(one, Work):
-                self._statuses.open_calls_moved(one, WorkStage.STOPPED, StatusReason.DELETED)
-                self._processes.remove(one)
-                del self._works[node.name]
-                self._hub.process_gone(node.name, None)  # what it still sends counts no more
-                self._hub.remove_work(node.name)
-                self._observer.work_removed(node.name)
-            node.backend, node.notify = None, None
-        self._changes.commit_news()
-        self._changes.remove_component(component)
-        self._is_touched = True
-
-    def call(self, work: Work, key: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        """See `Backend.call`."""
-        if self._changes.commit_work(work):
-            self._run_is_due = True
-        call_id = secrets.token_hex(16)
-        run = Run(call_id)
-        pack_arguments(run, args, kwargs, work)
-        self._statuses.call_made(work, key, call_id)
-        self._processes.call(work, run)
-
-    def start(self, work: Work) -> None:
-        """See `Backend.start`."""
-        if self._changes.commit_work(work):
-            self._run_is_due = True
-        self._processes.start(work)
-
-    def stop(self, work: Work) -> None:
-        """See `Backend.stop`."""
-        if not work.has_stopped:
-            self._processes.stop(work)
-
-    def forget(self, work: Work, key: str) -> None:
-        """See `Backend.forget`."""
-        self._statuses.call_forgotten(work, key)
-        self._run_is_due = True
-
-    def scheduled(self, owner: Component, key: str, schedule: Schedule) -> None:
-        """See `Backend.scheduled`."""
-        self._arm(schedule)
-        place = owner._lightgrid_node.place
-        if len(owner._lightgrid_own_state()["calls"]["scheduling"]) == 1:
-            self._changes.write(place, Set(("calls", "scheduling"), {}))
-        self._changes.write(place, Set(("calls", "scheduling", key), schedule.to_value()))
-
-    def _arm(self, schedule: Schedule) -> None:
-        # A little late rather than a little early: the two clocks may differ by a tick.
-        delay_s = max(0.0, schedule.next_s - time.time()) + 0.001
-        self._timers.after(delay_s, self._run_again)
-
-    def _run_again(self) -> None:
-        self._run_is_due = True
-
-    def _join(self, component: Component) -> None:
-        for one in component._lightgrid_node.walk():
-            node = one._lightgrid_node
-            node.backend = self
-            node.hold_containers(self._changes.lent, of_work=isinstance(one, Work))
-            node.notify = functools.partial(self.changed, node)
-            node.forget_changes()
-            if isinstance(one, Work):
-                one._lightgrid_join_flow()
-                self._works[node.name] = one
-                self._hub.add_work(
-                    node.name,
-                    node.vars_place,
-                    node.variables(),
-                    receives_updates=one.receive_updates,
-                    is_program=one._lightgrid_program((), {}) is not None,
-                )
-                self._statuses.process_moved(one, WorkStage.NOT_STARTED)
-                self._observer.work_added(node.name)
-            elif isinstance(one, Flow):
-                for schedule in one._schedules.values():
-                    self._arm(schedule)
+        elif isinstance(event, Heard):
+            self._statuses.running_calls_said(work, StatusReason.NONE)
 
     # --- the end ---------------------------------------------------------------------------------
 
@@ -425,39 +257,19 @@ class AppLoop:
         """End all works in order, taking in what they still say; kill what does not end."""
         self._set_stage(AppStage.STOPPING)
         self._hub.close()
-        works = list(self._works.values())
-        for work in works:
-            if self._processes.is_active(work):
-                self._processes.stop(work)
+        for work in list(self._backend.works.values()):
+            if self._supervisor.is_active(work):
+                self._supervisor.stop(work, StatusReason.APP_ENDED)
+        self._outputs.send()
         presses = interruption.count
-        while self._processes.has_processes:
-            self._changes.commit_news()
+        while self._supervisor.has_processes:
             self._hub.wait(0.5)
             if interruption.count > presses:
-                self._processes.kill_all()
-            with suppress(WorkFailedError):
-                self._merge()
+                self._supervisor.kill_all()
+            self._take_in()
         self._set_stage(outcome.stage)
 
     def _set_stage(self, stage: AppStage) -> None:
         self.stage = stage
-        self._changes.commit_news()
-        self._hub.commit("root", [(("app_state",), [Set(("stage",), str(stage))])])
-
-    @property
-    def _processes(self) -> Supervisor:
-        assert self._supervisor is not None
-        return self._supervisor
-
-
-_STAGES: Final = {
-    CallState.RUNNING: WorkStage.RUNNING,
-    CallState.SUCCEEDED: WorkStage.SUCCEEDED,
-    CallState.FAILED: WorkStage.FAILED,
-    CallState.CANCELLED: WorkStage.STOPPED,
-}
-_REASONS: Final = {
-    "InvalidReturnValue": StatusReason.INVALID_RETURN_VALUE,
-    "UnsupportedValueError": StatusReason.INVALID_STATE,
-    "ProcessDied": StatusReason.PROCESS_DIED,
-}
+        self._outputs.tell((APP_STATE,), Set(("stage",), str(stage)))
+        self._outputs.send()

@@ -12,6 +12,7 @@ from typing import Final
 from lightgrid.component.flow import Flow
 from lightgrid.process.app_file import is_own_file
 from lightgrid.runtime.app_loop import AppLoop
+from lightgrid.runtime.interruption import Interruption
 from lightgrid.runtime.observer import Observer
 
 #: How long nothing happens before a hint, in seconds.
@@ -82,9 +83,8 @@ def hinting_at_long_runs(loop: AppLoop, observer: Observer) -> Iterator[None]:
 def _place_in_run(frame: FrameType | None) -> str:
     """Return where in the flow's code a thread is; "" while that does not run."""
     above = None
-    while frame is not None and frame.f_code is not AppLoop._run_flow.__code__:
+    while frame is not None and frame.f_code is not Interruption.call_user_code.__code__:
         frame, above = frame.f_back, frame
-    # What is called there is `run`, or an observer of ours.
     if frame is None or above is None or is_own_file(above.f_code.co_filename):
         return ""
     return f"{above.f_code.co_filename}, line {above.f_lineno}"

@@ -12,9 +12,9 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from lightgrid.errors import ClosedError, MisfitError, Reason, RefusedError
@@ -63,7 +63,7 @@ class Hub:
         self.tree = StateTree(secrets.token_hex(8))
         self._clock = clock
         self._wall_clock = wall_clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # see `as_one_step`
         self._ports: dict[str, Port] = {}
         self._generations: dict[str, int] = {}
         self._sessions: dict[str, Port] = {}
@@ -93,7 +93,13 @@ class Hub:
         with self._lock:
             return self._commit(origin, parts)
 
-    def commit_flow(self, parts: Sequence[Part], writes: dict[str, Sequence[Op]]) -> Change:
+    @contextmanager
+    def as_one_step(self) -> Iterator[None]:
+        """Let nobody see what is done meanwhile before all of it is done."""
+        with self._lock:
+            yield
+
+    def commit_flow(self, parts: Sequence[Part], writes: Mapping[str, Sequence[Op]]) -> Change:
         """Change the tree by what a run of the flow did.
 
         Args:
@@ -166,8 +172,18 @@ class Hub:
         *,
         receives_updates: bool,
         is_program: bool = False,
+        generation: int = 0,
     ) -> None:
-        """Begin to serve a work whose node is in the tree."""
+        """Begin to serve a work whose node is in the tree.
+
+        Args:
+            name: The work's name.
+            place: The path of its variables in the tree.
+            variables: These, with their first values.
+            receives_updates: See `WorkLink`.
+            is_program: See `WorkLink`.
+            generation: What `new_generation` has returned for it; 0 to ask it now.
+        """
         with self._lock:
             link = WorkLink(
                 name,
@@ -176,9 +192,14 @@ class Hub:
                 receives_updates=receives_updates,
                 is_program=is_program,
             )
-            self._generations[name] = self._generations.get(name, 0) + 1
-            self._ports[name] = Port(link, place, self._generations[name])
+            self._ports[name] = Port(link, place, generation or self.new_generation(name))
             self._stretch()
+
+    def new_generation(self, name: str) -> int:
+        """Return the number of a work that gets a name: no token of the last one opens it."""
+        with self._lock:
+            self._generations[name] = self._generations.get(name, 0) + 1
+            return self._generations[name]
 
     def process_starts(self, work: str) -> int:
         """Note that a process starts with the work as the flow has it now.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lightgrid.component.options import OptionChecker
 
 if TYPE_CHECKING:
+    from lightgrid.runtime.app_loop import AppLoop
     from lightgrid.runtime.launcher import Launcher
 
 
@@ -27,6 +28,7 @@ class RunOptions:
         stream_lifetime_s: Between which times the server ends a stream, in seconds, so that
             its peer opens another one.
         make_launcher: Makes what starts the processes of works; None for this machine.
+        on_loop: Given what runs the app, before it does; for tests.
 
     Raises:
         OptionError: One of these has a value that it cannot have.
@@ -40,6 +42,7 @@ class RunOptions:
     log_level: str = "WARNING"
     stream_lifetime_s: tuple[float, float] = (300.0, 600.0)
     make_launcher: Callable[[], Launcher] | None = None
+    on_loop: Callable[[AppLoop], None] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no app can be run with, at the line that gives it."""
@@ -51,5 +54,6 @@ class RunOptions:
         given.flag("insecure", self.insecure)
         given.environment("environment", self.environment)
         object.__setattr__(self, "log_level", given.log_level("log_level", self.log_level))
-        if self.make_launcher is not None:
-            given.function("make_launcher", self.make_launcher)
+        for name in ("make_launcher", "on_loop"):
+            if getattr(self, name) is not None:
+                given.function(name, getattr(self, name))

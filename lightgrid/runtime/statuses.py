@@ -3,42 +3,46 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
 
 from lightgrid.component.calls import CallRecord
 from lightgrid.component.status import StatusReason, WorkStage, WorkStatus
 from lightgrid.component.work import Work
 from lightgrid.runtime.observer import Observer
+from lightgrid.runtime.outputs import Outputs
 from lightgrid.state.delta import Op, Remove, Set, Splice
-from lightgrid.state.tree import Part
+from lightgrid.state.layout import CALLS, STATUS
 from lightgrid.state.values import Value
+
+#: Between two entries of one moment: what a float of seconds since the epoch can tell apart.
+_TICK_S: Final = 1e-6
 
 
 class StatusWriter:
-    """Moves works and calls on. What the tree is to learn waits in `take_parts`."""
+    """Moves works and calls on, at once for who reads components; the tree learns it later.
 
-    def __init__(self, observer: Observer) -> None:
+    Args:
+        observer: Told of each status.
+        outputs: Where changes of the tree wait.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self, observer: Observer, outputs: Outputs, clock: Callable[[], float] = time.time
+    ) -> None:
         self._observer = observer
-        self._parts: list[Part] = []
-        self._moved: dict[Work, None] = {}  # whose own status is to be told, once
-
-    @property
-    def has_parts(self) -> bool:
-        """Whether the tree is to learn something."""
-        return bool(self._parts or self._moved)
-
-    def take_parts(self) -> list[Part]:
-        """Return the changes of the tree since the last time."""
-        for work in self._moved:
-            self._write(work, Set(("status",), work.status.to_value()))
-        self._moved.clear()
-        parts, self._parts = self._parts, []
-        return parts
+        self._outputs = outputs
+        self._clock = clock
+        self._last_s = 0.0
 
     def call_made(self, work: Work, key: str, call_id: str) -> None:
         """Note a call that was made: it is pending."""
         calls = work._calls
-        calls.add(key, call_id, _status(work, WorkStage.PENDING))
-        self._write(work, Set(("calls", key), calls.records[key].to_value()))
+        calls.made_count += 1
+        calls.add(key, call_id, self._status(work, WorkStage.PENDING))
+        self._write(work, Set((CALLS, key), calls.records[key].to_value()))
         self._note_stage(work)
         self._tidy(work)
 
@@ -52,7 +56,7 @@ class StatusWriter:
         result: Value = None,
     ) -> bool:
         """Note where a call stands; return False for one that has ended already."""
-        status = _status(work, stage, reason, message, result)
+        status = self._status(work, stage, reason, message, result)
         record = work._calls.advance(call_id, status)
         if record is None:
             return False
@@ -65,17 +69,20 @@ class StatusWriter:
         self, work: Work, call_id: str, new_call_id: str, reason: StatusReason, message: str
     ) -> None:
         """Note that a call is to be made again: it is pending once more."""
-        status = _status(work, WorkStage.PENDING, reason, message)
+        status = self._status(work, WorkStage.PENDING, reason, message)
         record = work._calls.reissue(call_id, new_call_id, status)
         if record is not None:
-            self._write(work, Set(("calls", record.key, "call_id"), new_call_id))
+            self._write(work, Set((CALLS, record.key, "call_id"), new_call_id))
             self._write_step(work, record)
 
     def call_forgotten(self, work: Work, key: str) -> None:
         """Note that a call is to be as if it had never been made."""
         if work._calls.forget(key):
-            self._write(work, Remove(("calls", key)))
-            self._moved[work] = None
+            # It may say again where the work stands, and is to count the calls up to now.
+            count = work._calls.made_count
+            work._process_status = replace(work._process_status, call_count=count)
+            self._write(work, Remove((CALLS, key)))
+            self._note_stage(work)
 
     def open_calls_moved(
         self, work: Work, stage: WorkStage, reason: StatusReason, message: str = ""
@@ -101,15 +108,13 @@ class StatusWriter:
         attempt: int | None = None,
     ) -> None:
         """Note where the work itself stands, beside its calls."""
-        status = _status(work, stage, reason, message)
-        if attempt is not None:
-            status = WorkStatus(stage, reason, message, status.time_s, None, attempt)
-        work._process_status = status
+        returned = work.status.returned if stage is WorkStage.STOPPED else None
+        work._process_status = self._status(work, stage, reason, message, returned, attempt)
         self._note_stage(work)
 
     def _write_step(self, work: Work, record: CallRecord) -> None:
         """Write the newest step of a call's life: a part of the record, which may be long."""
-        place = ("calls", record.key, "statuses")
+        place = (CALLS, record.key, "statuses")
         ops = [Splice(place, 0, 1, [])] if record.has_lost_steps else []
         newest = Splice(place, len(record.statuses) - 1, 0, [record.status.to_value()])
         self._write(work, *ops, newest)
@@ -118,23 +123,33 @@ class StatusWriter:
     def _tidy(self, work: Work) -> None:
         """Forget what is beyond the bounds of the work's table of calls."""
         for key in work._calls.forget_oldest():
-            self._write(work, Remove(("calls", key)))
+            self._write(work, Remove((CALLS, key)))
         for record in work._calls.drop_content():
-            self._write(work, Set(("calls", record.key), record.to_value()))
+            self._write(work, Set((CALLS, record.key), record.to_value()))
 
     def _note_stage(self, work: Work) -> None:
-        self._moved[work] = None
+        self._outputs.tell_last(work._lightgrid_node.place, lambda: _stage_op(work))
         self._observer.work_status(work.name, work.status)
 
     def _write(self, work: Work, *ops: Op) -> None:
-        self._parts.append((work._lightgrid_node.place, ops))
+        self._outputs.tell(work._lightgrid_node.place, *ops)
+
+    def _status(
+        self,
+        work: Work,
+        stage: WorkStage,
+        reason: StatusReason = StatusReason.NONE,
+        message: str = "",
+        returned: Value = None,
+        attempt: int | None = None,
+    ) -> WorkStatus:
+        """Return an entry that is newer than all before it, whatever the clock does."""
+        self._last_s = max(self._clock(), self._last_s + _TICK_S)
+        if attempt is None:
+            attempt = work._process_status.attempt
+        calls = work._calls.made_count
+        return WorkStatus(stage, reason, message, self._last_s, returned, attempt, calls)
 
 
-def _status(
-    work: Work,
-    stage: WorkStage,
-    reason: StatusReason = StatusReason.NONE,
-    message: str = "",
-    result: Value = None,
-) -> WorkStatus:
-    return WorkStatus(stage, reason, message, time.time(), result, work._process_status.attempt)
+def _stage_op(work: Work) -> Op:
+    return Set((STATUS,), work.status.to_value())

@@ -102,6 +102,11 @@ class Server:
         self._thread.start()
         return self._ready.result()
 
+    @property
+    def address(self) -> str:
+        """Where it listens, HOST:PORT; once it does."""
+        return self._ready.result()
+
     def stop(self) -> None:
         """Listen no longer and end all streams."""
         if self._loop is not None and self._stopping is not None and self._thread.is_alive():

@@ -20,7 +20,7 @@ from lightgrid.component.status import WorkStage, WorkStatus
 from lightgrid.errors import short_name
 from lightgrid.terminal.plain import PlainObserver
 from lightgrid.terminal.screen import Screen
-from lightgrid.terminal.text import escape_line, is_farewell
+from lightgrid.terminal.text import escape_line
 
 _MIN_PAUSE_S: Final = 0.25
 _RATE_OVER_S: Final = 1.0
@@ -62,7 +62,6 @@ class _Row:
     colour: str
     prefix: str
     status: WorkStatus
-    call_count: int = 0
     change_count: int = 0
     rate: float = 0.0
     changed_s: float = 0.0
@@ -115,15 +114,11 @@ class LiveObserver(PlainObserver):
         self._changed.set()
 
     def work_status(self, work: str, status: WorkStatus) -> None:
-        """Note where a work stands; each call made is a new status that is pending."""
+        """Note where a work stands."""
         row = self._rows.get(work)
-        if row is None:
-            return
-        if status is not row.status and status.stage is WorkStage.PENDING:
-            row.call_count += 1
-        if not is_farewell(row.status.stage, status):
+        if row is not None:
             row.status = status
-        self._changed.set()
+            self._changed.set()
 
     def work_changed(self, work: str, op_count: int) -> None:
         """Count."""
@@ -234,7 +229,7 @@ def _cells(row: _Row) -> Iterable[Text]:
     changed = time.strftime("%H:%M:%S", time.localtime(row.changed_s)) if row.changed_s else ""
     yield Text(row.name, style=row.colour)
     yield Text(stage.replace("_", " "), style=_COLOURS[status.stage])
-    yield from map(Text, (str(row.call_count), rate, changed))
+    yield from map(Text, (str(status.call_count), rate, changed))
 
 
 def _summary(rows: Sequence[_Row], shown: Sequence[_Row]) -> str:

@@ -23,7 +23,6 @@ from lightgrid.terminal.text import (
     delta_text,
     escape_line,
     escape_text,
-    is_farewell,
     status_news,
 )
 
@@ -79,7 +78,7 @@ class PlainObserver(Observer):
                 self._restarts[work] = status.time_s
                 self._tell_news(work, status)
             return
-        if last is stage or (last is not None and is_farewell(last, status)):
+        if last is stage:
             return
         self._last[work] = stage
         told = self._told.setdefault(work, set())

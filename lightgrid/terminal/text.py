@@ -64,11 +64,6 @@ def _cause(status: WorkStatus) -> str:
     return lines[-1].strip()
 
 
-def is_farewell(last: WorkStage, status: WorkStatus) -> bool:
-    """Tell whether a work only leaves because all is done: then how it ended is of interest."""
-    return status.reason is StatusReason.STOP_REQUESTED and last.is_end
-
-
 def delta_text(told: Mapping[str, Any]) -> str:
     """Return a delta in DeepDiff's form as one line of text, in JSON's quotes.
 

@@ -101,6 +101,7 @@ class AppTester:
         self._options = options
         self._relay = Relay() if with_faults else None
         self._launcher: WatchedLauncher | None = None
+        self._loop: AppLoop | None = None
         self._condition: Callable[[], Any] | None = None
         self._error: BaseException | None = None
         self._is_ending = False
@@ -139,10 +140,9 @@ class AppTester:
     @property
     def loop(self) -> AppLoop:
         """What runs the app: it counts runs and wake-ups."""
-        backend = self.app.root._lightgrid_node.backend
-        if not isinstance(backend, AppLoop):
+        if self._loop is None:
             raise NotReachedError(_NOT_STARTED)
-        return backend
+        return self._loop
 
     def run_until(self, condition: Callable[[], Any], timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
         """Run the app until a condition holds after a run of its flow.
@@ -268,7 +268,9 @@ class AppTester:
     def _run(self) -> None:
         try:
             with travelling_by_value(self.app.root._lightgrid_node.walk()):
-                options = replace(self._options, make_launcher=self._make_launcher)
+                options = replace(
+                    self._options, make_launcher=self._make_launcher, on_loop=self._see_loop
+                )
                 self.app.execute(
                     options, Recorder(self.printed, self.statuses, self._began, self._ran)
                 )
@@ -285,6 +287,9 @@ class AppTester:
     def _make_launcher(self) -> WatchedLauncher:
         self._launcher = WatchedLauncher(self._relay)
         return self._launcher
+
+    def _see_loop(self, loop: AppLoop) -> None:
+        self._loop = loop
 
     def _began(self, address: str) -> None:
         self.address = address

@@ -248,7 +248,9 @@ def test_a_class_that_only_the_flow_defines_is_told_where_to_go(lightgrid):
 
 
 def test_a_restart_that_is_not_known_names_those_that_are():
-    with pytest.raises(ValueError, match="restart='sometimes': it is never, on_failure or always"):
+    with pytest.raises(
+        ValueError, match="restart cannot be 'sometimes'; it is never, on_failure or alw"
+    ):
         L.CommandWork(["true"], options={"restart": "sometimes"})
 
 

@@ -43,7 +43,7 @@ app = L.App(Root())
 """
 
 REAPING = """
-import os, signal
+import os, signal, threading
 import lightgrid as L
 
 class Work(L.Work):
@@ -124,7 +124,7 @@ def test_an_app_ends_while_its_guard_is_stopped(lightgrid):
 @pytest.mark.parametrize(
     "interfere",
     [
-        "self.w.stop(); os.wait()",
+        "threading.Thread(target=os.wait, daemon=True).start(); self.w.stop()",
         "signal.signal(signal.SIGCHLD, signal.SIG_IGN)",
     ],
     ids=["by os.wait", "by ignoring them"],

@@ -7,7 +7,7 @@ import pytest
 
 import lightgrid as L
 from lightgrid.errors import ClosedError, ComponentError, SlowFlowWarning, place_of
-from lightgrid.runtime import app_loop
+from lightgrid.runtime import runs
 from lightgrid.runtime.observer import Observer
 from lightgrid.runtime.options import RunOptions
 from lightgrid.testing import stepping
@@ -166,7 +166,7 @@ def test_a_work_as_the_root_runs_once_and_ends_the_app():
 
 
 def test_a_slow_flow_is_told_once_as_a_python_warning_at_its_run(monkeypatch):
-    monkeypatch.setattr(app_loop, "_SLOW_RUN_S", 0.01)
+    monkeypatch.setattr(runs, "_SLOW_RUN_S", 0.01)
 
     class Slow(L.Flow):
         def __init__(self):

@@ -247,7 +247,7 @@ def test_200_dynamic_works_leave_no_process_no_thread_and_no_node():
     assert len(root.pids) == 5
     assert not any(map(is_alive, root.pids))
     loop = root._lightgrid_node.backend
-    assert loop._works == {}
+    assert loop.works == {}
     assert loop._supervisor._seats == {}
     assert loop._supervisor._by_pid == {}
     assert loop._hub._ports == {}

@@ -60,9 +60,8 @@ class FlowSide:
         name = work.name
         node = work._lightgrid_node
         self.add(name, node.variables(), receives_updates=work.receive_updates)
-        data = work_spec.dump_spec(
-            work, app_file=path, seen_revision=seen_revision, stop_grace_s=5.0, **spec
-        )
+        made = work_spec.make_spec(work, app_file=path, stop_grace_s=5.0, **spec)
+        data = made.dump(seen_revision)
         log = self.tmp_path / f"{name}.log"
         token = self.auth.work_token(name, self.hub.generation_of(name))
         with tempfile.TemporaryFile() as handed, log.open("ab") as output:

@@ -9,7 +9,7 @@ from lightgrid.component.work import Work
 from lightgrid.process.work_spec import (
     WorkSpec,
     dump_object,
-    dump_spec,
+    make_spec,
     read_spec,
     work_command,
     work_environment,
@@ -55,7 +55,7 @@ def test_a_spec_is_read_from_its_descriptor_whole(main, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     work = main.Sample()
     work.x = "y" * 200_000
-    data = dump_spec(work, app_file="app.py", seen_revision=7, stop_grace_s=1.5)
+    data = make_spec(work, app_file="app.py", stop_grace_s=1.5).dump(seen_revision=7)
     (tmp_path / "spec").write_bytes(data)
     descriptor = os.open(tmp_path / "spec", os.O_RDONLY)
     spec = read_spec(descriptor)

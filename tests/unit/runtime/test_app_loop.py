@@ -1,12 +1,13 @@
 """When a flow runs, and what it may do, in an app without works."""
 
+import asyncio
 import signal
 
 import pytest
 
 import lightgrid as L
 from lightgrid.component.flow import FlowExit
-from lightgrid.runtime import app_loop
+from lightgrid.runtime import runs
 from lightgrid.runtime.observer import Observer
 from lightgrid.state.delta import Set
 
@@ -64,7 +65,7 @@ def test_a_flow_that_changes_its_state_runs_again():
 
 
 def test_what_comes_in_is_merged_although_each_run_changes_the_flow(monkeypatch):
-    monkeypatch.setattr(app_loop, "_MAX_GAP_S", 0.0)  # as if committing took longer than a run
+    monkeypatch.setattr(runs, "_MAX_GAP_S", 0.0)  # as if committing took longer than a run
 
     def step(root):
         if root.count == 3:
@@ -145,6 +146,63 @@ def test_an_error_of_the_flow_is_told_from_the_users_first_line_on():
     assert app.exception is outcome.exception
     assert 'raise KeyError("the user\'s")' in outcome.message
     assert "runtime/app_loop.py" not in outcome.message.replace(__file__, "")
+
+
+class Abort(BaseException):
+    """Of the user's own."""
+
+
+@pytest.mark.parametrize("kind", [Abort, GeneratorExit, asyncio.CancelledError, RuntimeError])
+def test_whatever_a_flow_raises_is_told_as_its_own_with_the_users_line(kind):
+    def step(root):
+        root.count = 3
+        raise kind("the user's")
+
+    app, outcome, _ = execute(Root(step))
+    assert outcome.exit_code == 1
+    assert outcome.message.startswith("the flow's run has failed:\nTraceback")
+    assert 'raise kind("the user\'s")' in outcome.message
+    assert isinstance(app.exception, kind)
+
+
+def test_what_a_run_did_before_it_raised_is_in_the_tree():
+    def step(root):
+        root.count = 3
+        root.items.append("x")
+        raise RuntimeError("no")
+
+    _, _, observer = execute(Root(step))
+    own = [ops for origin, place, ops in observer.commits if (origin, place) == ("root", ("vars",))]
+    assert [op.path for op in own[0]] == [("count",), ("items",)]
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_component_in_a_plain_list_is_told_as_the_users_mistake_also_when_the_flow_stops(ends):
+    def step(root):
+        root.items.append(Root(step))
+        root.count = 7
+        if ends:
+            root.stop("done")
+
+    app, outcome, _ = execute(Root(step))
+    assert outcome.exit_code == 1
+    assert outcome.message.startswith("the flow's run has failed:")
+    assert (
+        "items.0: a Root is a component, which a plain list or dict cannot hold" in outcome.message
+    )
+    assert f"Root.run is in {__file__}" in outcome.message
+    assert isinstance(app.exception, L.UnsupportedValueError)
+
+
+def test_what_cannot_be_state_is_named_beside_what_the_flow_raised():
+    def step(root):
+        root.items.append({1})
+        raise KeyError("first")
+
+    _, outcome, _ = execute(Root(step))
+    assert isinstance(outcome.exception, KeyError)
+    assert "KeyError: 'first'" in outcome.message
+    assert outcome.message.splitlines()[-1].startswith("Root: items.0: a value of type set")
 
 
 def test_a_signal_ends_the_app_with_the_exit_code_of_the_signal():

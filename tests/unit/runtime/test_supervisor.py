@@ -1,9 +1,14 @@
 """What the ends of processes mean, with a launcher that starts none."""
 
+import signal
+import sys
+import threading
+
 import pytest
 
 import lightgrid as L
 from lightgrid.runtime.observer import Observer
+from lightgrid.runtime.supervision.obituary import signal_name
 
 
 class Handle:
@@ -164,3 +169,335 @@ def test_a_stopped_work_that_is_called_again_gets_another_process(calls):
     launcher = Launcher()
     assert execute(Root(step, start_with_flow=False), launcher).exit_code == 0
     assert len(launcher.handles) == 2
+
+
+# --- failures at one moment ---------------------------------------------------------------------
+
+
+class Two(L.Flow):
+    def __init__(self, step=lambda root: None, **kwargs):
+        super().__init__()
+        self.a = Worker(**kwargs)
+        self.b = Worker(**kwargs)
+        self.run_count = 0
+        self._step = step
+
+    def run(self):
+        self._step(self)
+
+
+def test_two_processes_that_die_at_one_moment_end_the_app_and_both_are_told():
+    root = Two()
+    outcome = execute(root, Launcher(dies=[3, 4]))
+    assert outcome.exit_code == 1
+    first, *_, last = outcome.message.splitlines()
+    assert first == "a has failed:"
+    assert "exit code 3 before it joined" in outcome.message
+    assert last == "b has failed, too"
+    assert (root.a.status.reason, root.b.status.reason) == ("never_registered",) * 2
+    assert "exit code 4" in root.b.status.message
+
+
+def test_two_programs_that_cannot_be_started_are_both_told():
+    def step(root):
+        root.a.run()
+        root.b.run()
+
+    errors = [OSError(2, "no such python"), OSError(12, "no memory")]
+    root = Two(step, start_with_flow=False)
+    outcome = execute(root, Launcher(dies=errors))
+    assert "a: cannot start" in outcome.message
+    assert outcome.message.endswith("b has failed, too")
+    assert "no memory" in root.b.status.message
+
+
+def test_a_process_that_dies_while_the_app_ends_takes_no_other_along():
+    class Deaf(Handle):
+        def stop(self):
+            self.was_asked += 1
+            self.exit(-11)
+
+    class DeafLauncher(Launcher):
+        def start(self, spec, on_exit):
+            self.handles.append(Deaf(1000 + len(self.handles), on_exit))
+            return self.handles[-1]
+
+    launcher = DeafLauncher()
+    outcome = execute(Two(lambda root: root.stop("done")), launcher)
+    assert (outcome.exit_code, outcome.message) == (0, "done")
+    assert [handle.was_asked for handle in launcher.handles] == [1, 1]
+
+
+def test_a_work_that_cannot_be_sent_fails_its_call_and_nothing_else_where_it_may():
+    def step(root):
+        if root.run_count == 0:
+            root.w._lock = threading.Lock()
+            root.w.run()
+        elif root.w.has_failed:
+            root.stop(root.w.status.message)
+        root.run_count += 1
+
+    launcher = Launcher()
+    outcome = execute(Root(step, start_with_flow=False, raise_exception=False), launcher)
+    assert outcome.exit_code == 0
+    assert "w._lock" in outcome.message
+    assert launcher.handles == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGRTMIN, signal.SIGRTMIN + 6, 99])
+def test_every_signal_has_a_name(number):
+    names = {
+        signal.SIGKILL: "SIGKILL",
+        signal.SIGRTMIN: "SIGRTMIN",
+        signal.SIGRTMIN + 6: f"signal {signal.SIGRTMIN + 6} (SIGRTMIN+6)",
+        99: "signal 99",
+    }
+    assert signal_name(number) == names[number]
+
+
+def test_a_process_that_a_real_time_signal_killed_is_told_like_any_other():
+    def step(root):
+        root.w.run()
+        if root.w.has_failed:
+            root.stop(root.w.status.message)
+
+    root = Root(step, start_with_flow=False, raise_exception=False)
+    outcome = execute(root, Launcher(dies=[-(signal.SIGRTMIN + 6)]))
+    assert outcome.exit_code == 0
+    assert "(SIGRTMIN+6) before it joined" in outcome.message
+
+
+# --- what a run does goes out after it ----------------------------------------------------------
+
+
+class Steps(L.Flow):
+    """Executes one step in each run, and keeps what each returns. Then it stops."""
+
+    def __init__(self, *steps, **kwargs):
+        super().__init__()
+        self.w = Worker(**{"start_with_flow": False, **kwargs})
+        self.v = Worker(start_with_flow=False)
+        self.n = 0
+        self._steps = steps
+        self._seen = []
+
+    def run(self):
+        if self.n == len(self._steps):
+            self.stop("done")
+        step = self._steps[self.n]
+        self.n += 1
+        self._seen.append(step(self))
+
+
+def tree_of(root):
+    return root._lightgrid_node.backend._hub.read(())[1]
+
+
+def test_no_process_is_started_or_ended_and_nothing_is_told_while_the_flow_runs():
+    launcher = Launcher()
+
+    def call(root):
+        root.v.c = 5
+        root.w.run(1)
+        root.v.start()
+        told = tree_of(root)["works"]
+        return root.w.status.stage, len(launcher.handles), told["w"]["calls"], told["v"]["vars"]
+
+    def stop(root):
+        started = len(launcher.handles)
+        root.w.stop()
+        root.v.delete()
+        asked = [handle.was_asked for handle in launcher.handles]
+        return started, root.w.has_stopped, asked, sorted(tree_of(root)["works"])
+
+    def look(root):
+        return [handle.was_asked for handle in launcher.handles], sorted(tree_of(root)["works"])
+
+    root = Steps(call, stop, look)
+    assert execute(root, launcher).message == "done"
+    assert root._seen == [
+        ("pending", 0, {}, {"c": 0}),
+        (2, True, [0, 0], ["v", "w"]),
+        ([1, 1], ["w"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [lambda: 1 / 0, lambda: [].pop(), lambda: sys.exit(3), pytest.fail],
+    ids=["an error", "another", "sys.exit", "a BaseException"],
+)
+def test_a_run_that_raises_has_still_made_its_calls_and_writes(end):
+    launcher = Launcher()
+    commits = []
+
+    class Seeing(Observer):
+        wants_deltas = True
+
+        def committing(self, origin, place, base, ops):
+            commits.extend((*place, *op.path) for op in ops)
+
+    def step(root):
+        root.v.c = 5
+        root.w.run(1)
+        end()
+
+    root = Steps(step)
+    outcome = L.App(root).execute(L.RunOptions(make_launcher=lambda: launcher), Seeing())
+    assert outcome.exit_code in (1, 3)
+    assert [handle.was_asked for handle in launcher.handles] == [1]
+    assert ("works", "v", "vars", "c") in commits
+    assert [status.stage for status in root.w.statuses] == ["pending", "stopped"]
+    assert root.w.status.reason == "app_ended"
+
+
+def test_a_call_and_the_delete_of_its_work_in_one_run_leave_nothing():
+    launcher = Launcher()
+
+    def step(root):
+        root.w.run(1)
+        root.w.delete()
+
+    def look(root):
+        return sorted(tree_of(root)["works"])
+
+    root = Steps(step, look)
+    assert execute(root, launcher).message == "done"
+    assert [handle.was_asked for handle in launcher.handles] == [1]
+    assert root._seen[1] == ["v"]
+
+
+def test_a_work_that_is_deleted_and_another_in_its_place_in_one_run_are_two():
+    launcher = Launcher()
+
+    def first(root):
+        root.w.run(1)
+
+    def second(root):
+        root.w.delete()
+        root.w = Worker(start_with_flow=False)
+        root.w.c = 3
+        root.w.run(1)
+
+    def look(root):
+        node = tree_of(root)["works"]["w"]
+        return node["vars"], len(node["calls"]), root.w.is_pending
+
+    root = Steps(first, second, look)
+    assert execute(root, launcher).message == "done"
+    assert root._seen[2] == ({"c": 3}, 1, True)
+    first_token, second_token = (spec.environment["LIGHTGRID_TOKEN"] for spec in launcher.specs)
+    assert first_token != second_token
+
+
+def test_a_stop_and_a_call_behind_it_in_one_run_make_the_call_by_the_next_process():
+    launcher = Launcher()
+
+    def first(root):
+        root.w.run(1)
+
+    def second(root):
+        root.w.stop()
+        root.w.run(2)
+        return root.w.is_pending
+
+    def wait(root):
+        return None if len(launcher.handles) == 2 else setattr(root, "n", root.n - 1)
+
+    root = Steps(first, second, wait)
+    assert execute(root, launcher).message == "done"
+    assert root._seen[1] is True
+    ends = [record.status.stage for record in root.w._calls.records.values()]
+    assert ends == ["stopped", "stopped"]
+    assert launcher.handles[0].was_asked == 1
+
+
+def test_a_start_and_a_stop_behind_it_in_one_run_leave_the_work_stopped():
+    launcher = Launcher()
+
+    def step(root):
+        root.w.start()
+        before = root.w.status.stage
+        root.w.stop()
+        return before, root.w.status.stage
+
+    def look(root):
+        return [handle.was_asked for handle in launcher.handles]
+
+    root = Steps(step, look)
+    assert execute(root, launcher).message == "done"
+    assert root._seen == [("started", "stopped"), [1]]
+
+
+def test_a_process_that_dials_in_is_told_how_in_the_run_that_makes_its_work():
+    def step(root):
+        root.late = L.ExternalWork(x=0)
+        root.late.run()
+        return root.late.connection
+
+    def check(root):
+        starter = root._lightgrid_node.backend._supervisor._processes._starter
+        return starter._surroundings.connection_of("root.late")
+
+    class Late(Steps):
+        def __init__(self, *steps):
+            super().__init__(*steps)
+            self.late = None
+
+    root = Late(step, check)
+    assert execute(root, Launcher()).message == "done"
+    assert root._seen[0]
+    assert root._seen[0] == root._seen[1]  # the token opens it, also when it is served
+
+
+# --- how the last call ended --------------------------------------------------------------------
+
+
+class Program(L.Flow):
+    """Starts a program, once for each number, and ends the app when it has ended."""
+
+    def __init__(self, *numbers, then=None, **options):
+        super().__init__()
+        self.w = L.CommandWork(["program"], options=options)
+        self._numbers = numbers
+        self._then = then
+
+    def run(self):
+        for number in self._numbers:
+            self.w.run(number)
+        if not self.w._calls.open_records():
+            if self._then is not None:
+                self._then(self)
+            self.stop()
+
+
+def test_an_ended_app_leaves_its_works_telling_how_their_last_call_ended():
+    root = Program(1)
+    assert execute(root, Launcher(dies=[0])).exit_code == 0
+    assert root.w.has_succeeded
+    assert [status.stage for status in root.w.statuses] == ["pending", "running", "succeeded"]
+
+
+def test_a_work_that_was_stopped_behind_its_call_says_both():
+    root = Program(1, then=lambda root: root.w.stop())
+    assert execute(root, Launcher(dies=[0])).exit_code == 0
+    assert root.w.has_stopped
+    assert [status.stage for status in root.w.statuses][-2:] == ["succeeded", "stopped"]
+
+
+def test_a_program_that_is_always_to_run_is_started_again_when_it_has_ended_well():
+    launcher = Launcher(dies=[0, 0, 0])
+
+    class Twice(L.Flow):
+        def __init__(self):
+            super().__init__()
+            self.w = L.CommandWork(["program"], options={"restart": "always"})
+
+        def run(self):
+            self.w.run()
+            if len(launcher.handles) >= 3:
+                self.stop()
+
+    root = Twice()
+    assert execute(root, launcher).exit_code == 0
+    assert root.w.status.call_count == 1

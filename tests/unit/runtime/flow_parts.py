@@ -1,0 +1,58 @@
+"""A hub, and what stands around it in the flow's thread, without processes."""
+
+from lightgrid.component.component import note_reads
+from lightgrid.component.work import Work
+from lightgrid.protocol.link import Settings, Told
+from lightgrid.runtime.hub import Hub
+from lightgrid.runtime.observer import Observer
+from lightgrid.runtime.outputs import Outputs
+from lightgrid.runtime.statuses import StatusWriter
+from lightgrid.state.delta import Set
+
+
+class Recorder(Observer):
+    """Notes the statuses that it is told."""
+
+    def __init__(self):
+        self.told = []
+
+    def work_status(self, work, status):
+        self.told.append((work, str(status.stage), str(status.reason)))
+
+
+class FlowParts:
+    """The tree of a root flow in a hub, whose works are served."""
+
+    def __init__(self, root, clock=None, observer=None):
+        note_reads()
+        self.root = root
+        self.hub = Hub(Settings())
+        self.lent = {}
+        self.outputs = Outputs(self.hub)
+        self.observer = observer or Recorder()
+        more = {} if clock is None else {"clock": clock}
+        self.statuses = StatusWriter(self.observer, self.outputs, **more)
+        self.hub.commit("root", [((), [Set((), root.state)])])
+        for one in root._lightgrid_node.walk():
+            node = one._lightgrid_node
+            node.hold_containers(self.lent, of_work=isinstance(one, Work))
+            node.forget_changes()
+            if isinstance(one, Work):
+                self.hub.add_work(
+                    node.name, node.vars_place, node.variables(), receives_updates=False
+                )
+
+    def tree(self, *path):
+        return self.hub.read(path)[1]
+
+    def ops_since(self, revision):
+        changes = self.hub.changes_since(revision)
+        return [
+            (*place, *op.path) for change in changes for place, ops in change.parts for op in ops
+        ]
+
+    def commands_of(self, work):
+        """What a work that joins now is told."""
+        session = self.hub.register(work.name, "i", (), "test").session_id
+        port, stream = self.hub.open_command_stream(session)
+        return self.hub.commands(port, stream, Told(), include_state=False)
