@@ -49,7 +49,7 @@ class Root(L.Flow):
     def run(self):
         self.w.run()
         if self.big == "grow":
-            self.big = "x" * 5_000_000  # over what one message takes
+            self.big = ["x" * 1_000_000] * 5  # over what one message takes
         if self.done:
             self.stop()
 
@@ -194,13 +194,13 @@ class TestOneApp:
         assert change["delta"] == {"values_changed": {place: {"new_value": 3}}}
         assert change["revision"] > snapshot["revision"]
 
-    def test_a_text_that_is_larger_than_a_message_is_read_watched_and_set_like_any_other(
+    def test_a_value_that_is_larger_than_a_message_is_read_watched_and_set_like_any_other(
         self, lightgrid
     ):
         watch = lightgrid.start("state", "watch", "--json", "big")
         watch.wait_out("\n")
         assert lightgrid.run("state", "set", "big", '"grow"').returncode == 0
-        wait_until(lambda: get(lightgrid, "big") == "x" * 5_000_000, "the text")
+        wait_until(lambda: get(lightgrid, "big") == ["x" * 1_000_000] * 5, "the texts")
         wait_until(lambda: len(watch.out) > 5_000_000, "the change")
         assert lightgrid.run("ps").returncode == 0
         assert lightgrid.run("state", "set", "big", '"small"').returncode == 0

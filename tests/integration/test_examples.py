@@ -177,7 +177,7 @@ def test_a_web_service_answers_what_it_has_begun_when_its_app_ends(environment):
         rest = app.stdout.read().splitlines()
         assert app.wait(PATIENCE_S) == 128 + signal.SIGINT
         assert [line for line in rest if not line.startswith("lightgrid: ")] == []
-        assert "lightgrid: shop has stopped (stop_requested)" in rest
+        assert "lightgrid: shop has stopped (app_ended)" in rest
     finally:
         if app.poll() is None:
             os.killpg(app.pid, signal.SIGKILL)
