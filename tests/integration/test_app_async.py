@@ -94,7 +94,7 @@ def test_a_run_that_is_async_returns_fails_and_shares_a_loop_with_on_start(app):
     end = ended(app)
     assert end.stage == "failed"
     assert end.message.endswith("ValueError: no luck\n")
-    assert "worker/" not in end.message
+    assert "lightgrid/worker/" not in end.message
 
 
 def test_a_run_that_is_async_and_stopped_cleans_up_and_waits_while_it_does(app):

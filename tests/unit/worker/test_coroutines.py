@@ -1,8 +1,8 @@
 """Coroutines in the main thread, and interrupts that reach them as cancellation."""
 
 import asyncio
+import queue
 import threading
-import time
 
 import pytest
 
@@ -10,9 +10,19 @@ from lightgrid.errors import WorkStopped
 from lightgrid.worker.coroutines import Coroutines
 from lightgrid.worker.interrupt import CallCancelled
 
+PATIENCE_S = 20.0
 
-def later(function, *args):
-    threading.Thread(target=lambda: (time.sleep(0.02), function(*args)), daemon=True).start()
+
+def once(inside, function, *args):
+    """Do something in another thread when the coroutine says that it is where it waits."""
+    threading.Thread(
+        target=lambda: (inside.get(timeout=PATIENCE_S), function(*args)), daemon=True
+    ).start()
+
+
+@pytest.fixture
+def inside():
+    return queue.SimpleQueue()
 
 
 @pytest.fixture
@@ -43,54 +53,57 @@ def test_all_coroutines_share_one_loop_and_leave_no_task_behind(coroutines):
 
 @pytest.mark.parametrize("kind", [WorkStopped, CallCancelled])
 def test_an_interrupt_cancels_a_coroutine_which_cleans_up_and_waits_in_peace(
-    interrupter,
-    coroutines,
-    kind,
+    interrupter, coroutines, kind, inside
 ):
     told = []
 
     async def run():
+        inside.put(1)
         try:
             await asyncio.sleep(1000)
         finally:
             await asyncio.sleep(0.3)  # three times as long as interrupts are apart
             told.append("cleaned up")
 
-    later(interrupter.stop) if kind is WorkStopped else later(interrupter.interrupt, kind)
+    if kind is WorkStopped:
+        once(inside, interrupter.stop)
+    else:
+        once(inside, interrupter.interrupt, kind)
     with pytest.raises(kind):
         interrupter.call(coroutines.call, run)
     assert told == ["cleaned up"]
     assert interrupter.has_raised
 
 
-def test_what_a_coroutine_raises_on_its_way_out_counts(interrupter, coroutines):
+def test_what_a_coroutine_raises_on_its_way_out_counts(interrupter, coroutines, inside):
     async def run():
+        inside.put(1)
         try:
             await asyncio.sleep(1000)
         except asyncio.CancelledError:
             raise ValueError("my own") from None
 
-    later(interrupter.stop)
+    once(inside, interrupter.stop)
     with pytest.raises(ValueError, match="my own"):
         interrupter.call(coroutines.call, run)
     assert interrupter.has_raised
 
 
 def test_a_coroutine_that_goes_on_is_interrupted_when_the_time_is_over(
-    interrupter,
-    coroutines,
+    interrupter, coroutines, inside
 ):
     is_over = threading.Event()
     interrupter._has_time = lambda: not is_over.is_set()
 
     async def run():
+        inside.put(1)
         try:
             await asyncio.sleep(1000)
         except asyncio.CancelledError:
             is_over.set()
         await asyncio.sleep(1000)
 
-    later(interrupter.stop)
+    once(inside, interrupter.stop)
     with pytest.raises(WorkStopped):
         interrupter.call(coroutines.call, run)
 
