@@ -62,6 +62,10 @@ class CommandWork(_WithVariables):
         """Start the program, with these arguments; named ones as `--name value`."""
         raise NotImplementedError("a CommandWork is executed by its program")
 
+    @property
+    def _lightgrid_is_python(self) -> bool:
+        return False
+
     def _lightgrid_program(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
         named = (text for name, value in kwargs.items() for text in (f"--{name}", str(value)))
         words = [*self._command, *map(str, args), *named]
@@ -92,6 +96,10 @@ class ExternalWork(_WithVariables):
     def run(self, *args: object, **kwargs: object) -> None:
         """Tell the process to make a call, as soon as it is there."""
         raise NotImplementedError("an ExternalWork is executed by the process that dials in")
+
+    @property
+    def _lightgrid_is_python(self) -> bool:
+        return False
 
 
 def _declare(work: Work, variables: Mapping[str, Value]) -> None:

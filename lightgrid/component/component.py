@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lightgrid.component.component_type import ComponentType, forgotten_init
 from lightgrid.component.names import check_variable_name
@@ -14,6 +14,7 @@ from lightgrid.errors import (
     UnsupportedValueError,
 )
 from lightgrid.state.layout import CALLS, CHILDREN, VARS
+from lightgrid.state.sizes import check_scalar, check_variable, check_variables
 from lightgrid.state.values import SCALAR_TYPES, Value, check_value, copy_value
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Component(metaclass=ComponentType):
         "_lightgrid_vars",
     )
 
+    _lightgrid_is_work: ClassVar[bool] = False
     _lightgrid_dirty: dict[str, type | None]
     _lightgrid_initialized: bool
     _lightgrid_node: Node
@@ -262,12 +264,24 @@ class Component(metaclass=ComponentType):
                 raise UndeclaredAttributeError(node.label, name)
         try:
             check_value(value, (name,))
+            if node.initializing or node.held is not None:
+                check_variable(value, (name,), of_work=self._lightgrid_is_work)
+            else:  # in its own process, where a container is looked into when it is collected
+                check_scalar(value, (name,))
         except UnsupportedValueError as error:
             raise node.explain_value(error, value) from None
         kind = type(value)
         node.names[name] = None
         node.assign(name, value)
         node.mark(name, kind if kind in SCALAR_TYPES else None)
+
+    def _lightgrid_check_size(self) -> None:
+        """Refuse first values that are too large together."""
+        node = self._lightgrid_node
+        try:
+            check_variables(node.variables())
+        except UnsupportedValueError as error:
+            raise error.inside(node.label) from None
 
     def _lightgrid_check_new(self, name: str) -> None:
         """Refuse a name that cannot be had, and any before the framework is set up."""

@@ -35,6 +35,8 @@ class ComponentType(ABCMeta):
             component._lightgrid_node.initializing = False
             if not component._lightgrid_initialized:
                 raise forgotten_init(cls)
+            if cls._lightgrid_is_work:
+                component._lightgrid_check_size()
             return component
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -15,7 +16,7 @@ from lightgrid.component.options import OptionChecker
 from lightgrid.component.schedule import Schedule, next_event
 from lightgrid.component.structures import as_structure, group_of
 from lightgrid.component.work import Work
-from lightgrid.errors import ComponentAttributeError
+from lightgrid.errors import ComponentAttributeError, ComponentError, place_of
 from lightgrid.state.layout import CALLS, FLOWS
 
 
@@ -42,6 +43,14 @@ class Flow(Component):
     """
 
     def __init__(self) -> None:
+        run = type(self).run
+        if inspect.iscoroutinefunction(run):
+            file, line = place_of(run)
+            raise ComponentError(
+                f"{type(self).__name__}.run is async def in {file}, line {line}: a flow's run is "
+                "called again whenever something changed, and waits for nothing. Write def run; "
+                "what waits belongs into a work, whose run may be async"
+            )
         super().__init__()
         self._schedules: dict[str, Schedule] = {}
 

@@ -121,11 +121,18 @@ class Work(Component):
         self._host = given.host("host", host)
         self._port = given.port_or_none("port", port, "a free one")
 
+    _lightgrid_is_work = True
+
     # --- to be overridden -----------------------------------------------------------
 
     @abstractmethod
     def run(self, *args: Any, **kwargs: Any) -> Any:
-        """Do the work. Runs in the work's process, in its main thread."""
+        """Do the work. Runs in the work's process, in its main thread.
+
+        It may be `async def`, as may `on_start`, `on_exit` and `on_exception`: they are
+        executed in one event loop, which lasts as long as the process. A stop cancels
+        the coroutine, so that `finally` and `async with` come to their end.
+        """
         raise NotImplementedError
 
     def on_start(self) -> None:
@@ -393,6 +400,11 @@ class Work(Component):
         """Return the program that makes one call; None for a process of ours that makes all."""
         return None
 
+    @property
+    def _lightgrid_is_python(self) -> bool:
+        """Whether what executes it is Python with this class, and reads what Python pickles."""
+        return True
+
     def _lightgrid_environment(self) -> Mapping[str, str]:
         """Return what the process finds in its environment beside the flow's own."""
         return {}
@@ -402,7 +414,7 @@ class Work(Component):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to the process of the flow, and have a port chosen."""
-        assert self.port
+        self._port = self.port
         state = super().__getstate__()
         for name in ("run", "_calls", "_results", "_process", "_process_status"):
             state["attributes"].pop(name, None)
@@ -442,7 +454,7 @@ def _run_alone(work: Work, run: Callable[..., Any], *args: Any, **kwargs: Any) -
             f"{work._lightgrid_node.label}.run(): the work is in no flow, and here it would run "
             f"inside the flow's process. {_WHERE_TO_PUT}"
         )
-    if not work.cache_calls:
+    if not work.cache_calls or inspect.iscoroutinefunction(run):  # each awaits one of its own
         return run(*args, **kwargs)
     key = _key_of(work, args, kwargs)
     if key not in work._results:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from lightgrid.errors import Reason, RefusedError
 from lightgrid.protocol.messages import Batch
+from lightgrid.state.sizes import MAX_NODES, size_of_op
 
 
 class Intake:
@@ -19,11 +20,13 @@ class Intake:
         snapshot_required: Only a snapshot is taken next.
     """
 
-    def __init__(self, max_batch_bytes: int) -> None:
+    def __init__(self, max_batch_bytes: int, max_nodes: int = MAX_NODES) -> None:
         self.acked_seq = 0
         self.snapshot_required = True
         self._max_batch_bytes = max_batch_bytes
+        self._max_nodes = max_nodes
         self._staged: list[Batch] = []
+        self._staged_bytes = self._staged_nodes = 0
 
     def offer(self, part: Batch) -> Batch | None:
         """Return the whole batch that a part completes, if it is to be taken.
@@ -46,13 +49,7 @@ class Intake:
             self._check_follows(part.seq)
         if not part.more and not self._staged:
             return part
-        self._staged.append(part)
-        if sum(staged.size_bytes for staged in self._staged) > self._max_batch_bytes:
-            raise RefusedError(
-                Reason.LIMIT_EXCEEDED,
-                f"a batch is larger than max_batch_bytes, {self._max_batch_bytes}",
-                {"limit": "max_batch_bytes", "value": self._max_batch_bytes},
-            )
+        self._stage(part)
         return None if part.more else self._join()
 
     def taken(self, batch: Batch) -> None:
@@ -62,7 +59,8 @@ class Intake:
 
     def drop_staged(self) -> None:
         """Forget the parts of a batch whose stream ended."""
-        self._staged.clear()
+        self._staged = []
+        self._staged_bytes = self._staged_nodes = 0
 
     def _check_follows(self, seq: int) -> None:
         if self.snapshot_required:
@@ -75,9 +73,31 @@ class Intake:
                 {"expected_seq": expected},
             )
 
+    def _stage(self, part: Batch) -> None:
+        """Keep a part until the last one is here.
+
+        Its values are counted as well as its bytes: an empty list has 4 on the wire and 60
+        in memory.
+        """
+        self._staged.append(part)
+        self._staged_bytes += part.size_bytes
+        self._staged_nodes += sum(size_of_op(op).nodes for op in part.ops)
+        for limit, most, found in (
+            ("max_batch_bytes", self._max_batch_bytes, self._staged_bytes),
+            # Twice: a container that is filled by further ops counts with each of these.
+            ("max_nodes", self._max_nodes, self._staged_nodes // 2),
+        ):
+            if found > most:
+                raise RefusedError(
+                    Reason.LIMIT_EXCEEDED,
+                    f"a batch is larger than {limit}, {most}",
+                    {"limit": limit, "value": most},
+                )
+
     def _join(self) -> Batch:
         first, parts = self._staged[0], self._staged
         self._staged = []
+        self._staged_bytes = self._staged_nodes = 0
         return Batch(
             seq=first.seq,
             ops=[op for part in parts for op in part.ops],

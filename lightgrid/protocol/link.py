@@ -31,6 +31,7 @@ from lightgrid.protocol.replica import Replica
 from lightgrid.protocol.session import Lease, Session
 from lightgrid.protocol.told import Told
 from lightgrid.state.delta import Op, Set
+from lightgrid.state.sizes import MAX_NODES, MAX_STATE_BYTES
 from lightgrid.state.values import Value, copy_value
 
 #: A feature of the work: it wants `Update` commands while it runs.
@@ -49,11 +50,11 @@ class Settings:
     heartbeat_interval_s: float = 10.0
     lease_ttl_s: float = 30.0
     max_message_bytes: int = 4 * 2**20
-    max_batch_bytes: int = 64 * 2**20
+    max_batch_bytes: int = MAX_STATE_BYTES
     max_ops_per_message: int = 4096
     max_path_segments: int = 32
     max_value_depth: int = 24
-    max_nodes: int = 1_000_000
+    max_nodes: int = MAX_NODES
 
 
 @dataclass(slots=True)
@@ -95,14 +96,17 @@ class WorkLink:
     ) -> None:
         self.name = name
         self.replica = Replica(
-            variables, receives_updates=receives_updates, max_nodes=settings.max_nodes
+            variables,
+            receives_updates=receives_updates,
+            max_nodes=settings.max_nodes,
+            max_bytes=settings.max_batch_bytes,
         )
         self.calls = CallLog()
         self.session: Session | None = None
         self._settings = settings
         self._receives_updates = receives_updates
         self._is_program = is_program
-        self._intake = Intake(settings.max_batch_bytes)
+        self._intake = Intake(settings.max_batch_bytes, settings.max_nodes)
         self._epoch = 0
         self._fenced: dict[str, None] = {}  # processes that are to stay away, oldest first
         self._gone = False  # the holder is known to be gone
@@ -365,7 +369,7 @@ class WorkLink:
         self._epoch += 1
         self._gone = False
         self._applied_seq = 0
-        self._intake = Intake(self._settings.max_batch_bytes)
+        self._intake = Intake(self._settings.max_batch_bytes, self._settings.max_nodes)
         if self.session is None or self.session.instance_id != instance_id:
             # A new process has seen what it was started with, and gets what goes with open
             # calls. One that was given up and is back still has what it was told.

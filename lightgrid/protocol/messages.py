@@ -33,6 +33,11 @@ class CallError:
     message: str
     trace: str = ""
 
+    @property
+    def is_permanent(self) -> bool:
+        """Whether the same call would fail again: of what cannot be state, or is too large."""
+        return self.type_name in ("UnsupportedValueError", "InvalidReturnValue")
+
 
 @dataclass(slots=True, frozen=True)
 class CallUpdate:

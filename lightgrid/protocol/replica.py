@@ -34,6 +34,7 @@ from lightgrid.state.delta import (
     variable_of,
 )
 from lightgrid.state.diff import diff
+from lightgrid.state.sizes import MAX_NODES, MAX_STATE_BYTES, Budget, Excess, Size, size_of
 from lightgrid.state.values import SCALAR_TYPES, Value, copy_value, count_nodes, same
 
 #: Taken and not yet merged, before the server stops reading the stream.
@@ -59,10 +60,16 @@ class Replica:
         variables: The declared variables and their first values; copied.
         receives_updates: The work is told what the flow writes while it runs.
         max_nodes: Leaves and containers that the work's state may have.
+        max_bytes: What it may take; see `Budget`.
     """
 
     def __init__(
-        self, variables: dict[str, Value], *, receives_updates: bool = False, max_nodes: int = 10**6
+        self,
+        variables: dict[str, Value],
+        *,
+        receives_updates: bool = False,
+        max_nodes: int = MAX_NODES,
+        max_bytes: int = MAX_STATE_BYTES,
     ) -> None:
         self.published: dict[str, Value] = copy_value(variables)
         self.overlay: list[FlowWrite] = []
@@ -71,8 +78,7 @@ class Replica:
         self.receives_updates = receives_updates
         self._pending: list[Batch] = []
         self._rebuild: dict[str, None] = {}  # variables whose view is made anew, in order
-        self._max_nodes = max_nodes
-        self._nodes_at_most = count_nodes(self.published)
+        self._budget = Budget(size_of(self.published), max_nodes, max_bytes)
 
     @property
     def has_room(self) -> bool:
@@ -101,7 +107,7 @@ class Replica:
         if batch.snapshot:
             changed = self._take_snapshot(batch)
         else:
-            self._check_nodes(batch.ops)
+            self._check_size(batch)
             apply(self.published, batch.ops)
             changed = list(map(variable_of, batch.ops)) if self.overlay else []
         if self.overlay:
@@ -194,17 +200,15 @@ class Replica:
     def _move_overlay(self, seen_revision: int) -> None:
         seen = [write.op for write in self.overlay if write.revision <= seen_revision]
         self.overlay = [write for write in self.overlay if write.revision > seen_revision]
-        self._nodes_at_most += _count_added(seen)
         apply_fitting(self.published, seen)
+        self._budget.grow(Size(_count_added(seen), 0), lambda: size_of(self.published))
         self._rebuild.update(dict.fromkeys(map(variable_of, seen)))
 
     def _take_snapshot(self, batch: Batch) -> list[str]:
         content: dict[str, Value] = {}
         apply(content, batch.ops)
         values = {**self.published, **content}
-        nodes = count_nodes(values)
-        self._refuse_over(nodes)
-        self._nodes_at_most = nodes
+        _refuse(self._budget.reset(size_of(values)))
         changed = [name for name, value in values.items() if not same(self.published[name], value)]
         for name in changed:
             self.published[name] = values[name]
@@ -269,26 +273,24 @@ class Replica:
                 {"path": name},
             )
 
-    def _check_nodes(self, ops: Sequence[Op]) -> None:
-        """Refuse ops that would make the state too large.
+    def _check_size(self, batch: Batch) -> None:
+        """Refuse ops that would make the state too large; at a cost that follows the change."""
 
-        An upper bound is kept; what is removed is only counted when the bound
-        reaches the limit, so that the check costs O(ops).
-        """
-        if type(ops) is Assignments:
-            return  # a scalar in the place of whatever was there
-        self._nodes_at_most += _count_added(ops)
-        if self._nodes_at_most > self._max_nodes:
-            self._nodes_at_most = count_nodes(self.published) + _count_added(ops)
-            self._refuse_over(self._nodes_at_most)
+        def size_after() -> Size:
+            variables = copy_value(self.published)
+            apply(variables, batch.ops)
+            return size_of(variables)
 
-    def _refuse_over(self, nodes: int) -> None:
-        if nodes > self._max_nodes:
-            raise RefusedError(
-                Reason.LIMIT_EXCEEDED,
-                f"the work's state has {nodes} values, the limit max_nodes is {self._max_nodes}",
-                {"limit": "max_nodes", "value": self._max_nodes},
-            )
+        # What scalars are assigned stands in the place of whatever was there.
+        nodes = 0 if type(batch.ops) is Assignments else _count_added(batch.ops)
+        _refuse(self._budget.grow(Size(nodes, batch.size_bytes), size_after))
+
+
+def _refuse(excess: Excess | None) -> None:
+    if excess is not None:
+        raise RefusedError(
+            Reason.LIMIT_EXCEEDED, str(excess), {"limit": excess.limit, "value": excess.most}
+        )
 
 
 def _count_added(ops: Sequence[Op]) -> int:

@@ -360,7 +360,7 @@ class AppLoop:
             self._run_is_due = True
         call_id = secrets.token_hex(16)
         run = Run(call_id)
-        pack_arguments(run, args, kwargs, work.name)
+        pack_arguments(run, args, kwargs, work)
         self._statuses.call_made(work, key, call_id)
         self._processes.call(work, run)
 

@@ -3,33 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from lightgrid.errors import ComponentError, UnsupportedValueError
+from lightgrid.component.work import Work
+from lightgrid.errors import ComponentError, UnsupportedValueError, short_name
 from lightgrid.process.app_file import find_app_file
 from lightgrid.process.work_spec import dump_object
 from lightgrid.protocol.messages import Run
-from lightgrid.state.values import copy_value
+from lightgrid.state.sizes import MAX_PIECE_BYTES, MAX_STATE_BYTES, size_of
+from lightgrid.state.values import copy_value, type_name
+
+_ELSEWHERE: Final = "Keep it in a file and pass its path"
 
 
-def pack_arguments(run: Run, args: Sequence[Any], kwargs: Mapping[str, Any], work: str) -> None:
-    """Put arguments into a call: as values where they are, else as a pickle.
+def pack_arguments(run: Run, args: Sequence[Any], kwargs: Mapping[str, Any], work: Work) -> None:
+    """Put arguments into a call: as values where they are and fit a message, else as a pickle.
 
-    Only the work's own process reads the pickle.
+    Only the work's own process reads the pickle, which travels in parts.
 
     Raises:
-        ComponentError: An argument can be neither.
+        ComponentError: An argument can be neither, or is too large.
     """
+    call = f"{short_name(work.name)}.run()"
     try:
         run.args = [copy_value(argument, (f"argument {n}",)) for n, argument in enumerate(args, 1)]
         run.kwargs = {name: copy_value(value, (name,)) for name, value in kwargs.items()}
     except UnsupportedValueError:
         run.args, run.kwargs = (), {}
-        try:
-            run.python_arguments = dump_object(
-                (tuple(args), dict(kwargs)), by_reference=find_app_file()[0] is not None
-            )
-        except Exception as error:
-            raise ComponentError(
-                f"{work}.run(): an argument can be sent to no other process: {error}"
-            ) from error
+    else:
+        if not _has_large_one(run, call, refuse=not work._lightgrid_is_python):
+            return
+        run.args, run.kwargs = (), {}
+    try:
+        pickled = dump_object(
+            (tuple(args), dict(kwargs)), by_reference=find_app_file()[0] is not None
+        )
+    except Exception as error:
+        raise ComponentError(
+            f"{call}: an argument can be sent to no other process: {error}"
+        ) from error
+    if len(pickled) > MAX_STATE_BYTES:
+        raise ComponentError(
+            f"{call}: the arguments take {len(pickled):,} bytes, the limit is {MAX_STATE_BYTES:,}. "
+            f"{_ELSEWHERE}"
+        )
+    run.python_arguments = pickled
+
+
+def _has_large_one(run: Run, call: str, *, refuse: bool) -> bool:
+    """Tell whether a message may have no room for one of the arguments.
+
+    Raises:
+        ComponentError: So it is, and `refuse`: the work reads no pickle.
+    """
+    named = [
+        *((f"argument {n}", value) for n, value in enumerate(run.args, 1)),
+        *run.kwargs.items(),
+    ]
+    for name, value in named:
+        size_bytes = size_of(value).bytes + len(name)
+        if size_bytes > MAX_PIECE_BYTES:
+            if refuse:
+                raise ComponentError(
+                    f"{call}: {name}, a {type_name(value)}, takes up to {size_bytes:,} bytes and "
+                    f"has to fit into one message, which has room for {MAX_PIECE_BYTES:,}. "
+                    f"{_ELSEWHERE}, or write it into a variable"
+                )
+            return True
+    return False

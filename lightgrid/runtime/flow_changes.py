@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 from lightgrid.component.component import Component
 from lightgrid.component.held import Lent
@@ -11,8 +12,9 @@ from lightgrid.component.work import Work
 from lightgrid.errors import UnsupportedValueError
 from lightgrid.runtime.hub import Hub
 from lightgrid.runtime.statuses import StatusWriter
-from lightgrid.state.delta import Op, Path, Remove, Set, lookup
+from lightgrid.state.delta import Op, Path, Remove, Set, lookup, variable_of
 from lightgrid.state.diff import diff_variables
+from lightgrid.state.sizes import Budget, Size, check_op, over_budget, size_of
 from lightgrid.state.tree import Part
 from lightgrid.state.values import Value
 
@@ -32,6 +34,7 @@ class FlowChanges:
         self._statuses = statuses
         self._nodes: dict[Node, None] = {}  # to be looked at, in the order they were touched
         self._structure: list[Part] = []
+        self._budgets: dict[Node, Budget] = {}  # of works that the flow writes to
         self.lent: Lent = {}
 
     def note(self, node: Node) -> None:
@@ -41,6 +44,7 @@ class FlowChanges:
     def forget(self, node: Node) -> None:
         """Look at a component no more: it has left."""
         self._nodes.pop(node, None)
+        self._budgets.pop(node, None)
 
     def add_component(self, component: Component) -> None:
         """Note a component that joined the tree, as it is now."""
@@ -121,6 +125,21 @@ class FlowChanges:
         mirror: dict[str, Value] = lookup(self._hub.tree.root, node.vars_place)
         live = {name: node.read(name) for name in names if name in node.names}
         try:
-            return diff_variables(mirror, live, names)
+            ops = diff_variables(mirror, live, names)
+            if ops:
+                self._check_sizes(node, ops)
         except UnsupportedValueError as error:
             raise node.explain(error) from None
+        return ops
+
+    def _check_sizes(self, node: Node, ops: Sequence[Op]) -> None:
+        """Refuse what no message can carry, and what is more than a work may have."""
+        sizes = list(map(check_op, ops))
+        if isinstance(node.component, Work):
+            budget = self._budgets.get(node)
+            if budget is None:
+                budget = self._budgets[node] = Budget(size_of(node.variables()))
+            excess = budget.grow(reduce(Size.plus, sizes), lambda: size_of(node.variables()))
+            if excess is not None:
+                largest = max(zip(sizes, ops, strict=True), key=lambda pair: pair[0].bytes)[1]
+                raise over_budget(variable_of(largest), excess)

@@ -240,6 +240,8 @@ class Supervisor:
             return True
         error = update.error
         message = "" if error is None else error.trace or f"{error.type_name}: {error.message}"
+        if error is not None and error.is_permanent:
+            return True
         if not self._may_restart(seat, failed=failed):
             return True
         self._make_again(seat, [run], message)

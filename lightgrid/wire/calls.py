@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING, Final
 
 from lightgrid.errors import Reason, RefusedError, UnsupportedValueError
 from lightgrid.protocol.messages import CallError, CallState, CallUpdate
+from lightgrid.state.sizes import size_of
 from lightgrid.wire.values import decode_value, encode_value
-from lightgrid_protos.v1 import delta_service_pb2
+from lightgrid_protos.v1 import delta_service_pb2, value_pb2
 
 if TYPE_CHECKING:
     from lightgrid.protocol.link import Settings
+    from lightgrid.state.values import Value
 
 #: Where a result stands in the tree is the flow's affair; here it is one deep, as a variable is.
 _RESULT: Final = ("result",)
+#: What a message needs besides the result in it.
+_ENVELOPE_BYTES: Final = 4096
 
 
 def encode_call_update(update: CallUpdate, message: delta_service_pb2.CallUpdate) -> None:
@@ -80,6 +84,28 @@ def clip_update(update: CallUpdate, room_bytes: int) -> delta_service_pb2.CallUp
             f"max_message_bytes leaves {room_bytes}",
         )
     return message
+
+
+def check_result(result: Value, max_message_bytes: int) -> None:
+    """Refuse a result that does not fit into one message.
+
+    Raises:
+        UnsupportedValueError: So it is; or the result cannot be state.
+
+    Cost: one pass; only what may be too large is encoded to see.
+    """
+    room_bytes = max_message_bytes - _ENVELOPE_BYTES
+    if size_of(result).bytes <= room_bytes:
+        return
+    message = value_pb2.Value()
+    encode_value(result, message, _RESULT)
+    if message.ByteSize() > room_bytes:
+        raise UnsupportedValueError(
+            _RESULT,
+            f"{message.ByteSize():,} bytes do not fit into one message, which has room for "
+            f"{room_bytes:,}. Assign a list or dict to a variable, where it travels in parts, and "
+            "keep anything else in a file",
+        )
 
 
 _STATES: Final = frozenset(int(state) for state in CallState if state)

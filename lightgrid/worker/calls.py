@@ -12,6 +12,8 @@ from lightgrid.errors import UnsupportedValueError, WorkStopped, place_of, short
 from lightgrid.process.app_file import user_trace
 from lightgrid.protocol.messages import CallError, CallState, CallUpdate, Run
 from lightgrid.state.values import copy_value, type_name
+from lightgrid.wire.calls import check_result
+from lightgrid.worker.coroutines import Coroutines
 from lightgrid.worker.interrupt import CallCancelled, Interrupter
 
 _TRACEBACK: Final = "Traceback (most recent call last):"
@@ -26,7 +28,9 @@ def execute_call(
     work: Work,
     run: Run,
     interrupter: Interrupter,
+    coroutines: Coroutines,
     leave_child: Callable[[BaseException | None], None],
+    max_message_bytes: int,
 ) -> CallUpdate:
     """Execute a call in the main thread and return its end, whatever user code does.
 
@@ -34,11 +38,13 @@ def execute_call(
         work: Has the method.
         run: Names it.
         interrupter: Ends it, when it is to end.
+        coroutines: Sees it through, where it is one.
         leave_child: Called with what came out of user code; does not return in a
             child that user code has forked.
+        max_message_bytes: What a result has to fit into.
     """
     try:
-        result = interrupter.call(_execute, work, run, leave_child)
+        result = interrupter.call(_execute, work, run, coroutines, leave_child)
     except BaseException as error:
         if isinstance(error, WorkStopped | CallCancelled) or (
             # Code that was told to end may say what it likes on its way out.
@@ -50,7 +56,9 @@ def execute_call(
     if interrupter.has_raised and (interrupter.is_stopping or interrupter.is_cancelling):
         return CallUpdate(run.call_id, CallState.CANCELLED)
     try:
-        return CallUpdate(run.call_id, CallState.SUCCEEDED, copy_value(result, ("result",)))
+        copied = copy_value(result, ("result",))
+        check_result(copied, max_message_bytes)
+        return CallUpdate(run.call_id, CallState.SUCCEEDED, copied)
     except UnsupportedValueError as error:
         return CallUpdate(
             run.call_id, CallState.FAILED, error=_bad_result(work, run, result, error)
@@ -73,16 +81,24 @@ def failed(call_id: str, error: BaseException, *, in_passing: bool = False) -> C
         trace = user_trace(error)
     except Exception:
         trace = ""
+    if type(error).__name__ == "BdbQuit" and not message:
+        message = "a debugger found no terminal here; breakpoint() says what to do"
+        trace = f"{trace.rstrip()}: {message}\n"
     if in_passing:
         trace = trace.replace(_TRACEBACK, _IN_PASSING, 1)
     told = CallError(type(error).__name__, message, trace)
     return CallUpdate(call_id, CallState.FAILED, error=told)
 
 
-def _execute(work: Work, run: Run, leave_child: Callable[[BaseException | None], None]) -> Any:
+def _execute(
+    work: Work,
+    run: Run,
+    coroutines: Coroutines,
+    leave_child: Callable[[BaseException | None], None],
+) -> Any:
     try:
         args, kwargs = _arguments(run)
-        result = getattr(work, run.method_name)(*args, **kwargs)
+        result = coroutines.call(getattr(work, run.method_name), *args, **kwargs)
         leave_child(None)
         return result
     except (WorkStopped, CallCancelled):
@@ -91,7 +107,7 @@ def _execute(work: Work, run: Run, leave_child: Callable[[BaseException | None],
         leave_child(error)
         trace = error.__traceback__
         try:
-            work.on_exception(error)
+            coroutines.call(work.on_exception, error)
         except BaseException as again:
             if again is error:  # its way through `on_exception` says nothing
                 raise error.with_traceback(trace) from error.__cause__

@@ -5,20 +5,28 @@ from __future__ import annotations
 import operator
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import reduce
 from itertools import compress
-from typing import Any, Final
+from typing import Any
 
 from lightgrid.component.work import Work
 from lightgrid.errors import UnsupportedValueError
 from lightgrid.protocol.messages import CallUpdate, Update
 from lightgrid.protocol.publisher import Publisher
 from lightgrid.state.deepdiff_form import Delta
-from lightgrid.state.delta import Op, Path, Set, Splice, variable_of
+from lightgrid.state.delta import Op, apply, variable_of
 from lightgrid.state.diff import diff_variables
-from lightgrid.state.values import Numbers, Value, is_container
+from lightgrid.state.sizes import (
+    NOTHING,
+    Budget,
+    Size,
+    check_op,
+    check_scalar,
+    over_budget,
+    size_of,
+)
+from lightgrid.state.values import Value, copy_value, is_container
 from lightgrid.worker.pace import Paces
-
-_NUMBERS: Final = frozenset({type(None), bool, int, float})
 
 
 def _no_calls(_errors: list[UnsupportedValueError]) -> Sequence[CallUpdate]:
@@ -36,7 +44,7 @@ class Collector:
 
     Attributes:
         publisher: What the flow was told.
-        max_leaf_bytes: The longest str or bytes that can be sent.
+        budget: What all variables together may take.
     """
 
     def __init__(
@@ -52,7 +60,7 @@ class Collector:
         self._node.forget_changes()
         self.publisher = Publisher(work._lightgrid_vars, self._node.names, seen_revision)
         self.outbox = self.publisher.outbox
-        self.max_leaf_bytes = 4 * 2**20
+        self.budget = Budget(size_of(self.publisher.mirror))
         self._paces = Paces()
         self._clock = clock
         self._cpu_clock = cpu_clock
@@ -101,7 +109,8 @@ class Collector:
         errors: list[UnsupportedValueError] = []
         while True:
             try:
-                ops = self._find(names, values, now_s)
+                ops, sizes = self._find(names, values, now_s)
+                self._check_budget(ops, sizes)
             except UnsupportedValueError as error:
                 errors.append(self._node.explain(error))
                 del names[error.path[0]]
@@ -159,35 +168,58 @@ class Collector:
                 return values
             names.update(dict.fromkeys(self._node.take_changed_names(), True))
 
-    def _find(self, names: dict[str, bool], values: dict[str, Any], now_s: float) -> list[Op]:
+    def _find(
+        self, names: dict[str, bool], values: dict[str, Any], now_s: float
+    ) -> tuple[list[Op], dict[str, Size]]:
+        """Return the changes of variables, and by variable what they add to the state.
+
+        Raises:
+            UnsupportedValueError: A variable holds what cannot be state, or no message can carry.
+        """
         mirror = self.publisher.mirror
+        sizes: dict[str, Size] = {}
         containers = [name for name in names if is_container(values[name])]
         plain = [name for name in names if not is_container(values[name])]
         for name in plain:
             self._paces.note(name, is_container=False)
+            value = values[name]
+            if isinstance(value, str | bytes):  # a number in the place of another adds nothing
+                check_scalar(value, (name,))
+                sizes[name] = Size(0, len(value))
         ops = diff_variables(mirror, values, plain)
-        for op in ops:
-            self._check_size(op)
         for name in containers:
             self._paces.note(name, is_container=True)
             begin_s = self._cpu_clock()
             found: list[Op] = []
             try:
                 found = diff_variables(mirror, values, (name,), strict=names[name])
-                for op in found:
-                    self._check_size(op)
+                sizes[name] = reduce(Size.plus, map(check_op, found), NOTHING)
             finally:
                 cost_s = self._cpu_clock() - begin_s
                 self._paces.looked(name, cost_s, now_s, changed=bool(found), strict=names[name])
             ops += found
-        return ops
+        return ops, sizes
 
-    def _check_size(self, op: Op) -> None:
-        """Refuse what no message can carry, while there is a call to fail for it."""
-        if isinstance(op, Set):
-            _check_leaves(op.value, op.path, self.max_leaf_bytes)
-        elif isinstance(op, Splice):
-            _check_leaves(op.insert, op.path, self.max_leaf_bytes)
+    def _check_budget(self, ops: Sequence[Op], sizes: dict[str, Size]) -> None:
+        """Refuse the variable that adds most of what makes the state too large.
+
+        Here, while there is a call to fail for it: the flow server would end the session.
+
+        Raises:
+            UnsupportedValueError: For this variable.
+        """
+
+        def size_after() -> Size:
+            variables = copy_value(self.publisher.mirror)
+            apply(variables, ops)
+            return size_of(variables)
+
+        added = reduce(Size.plus, sizes.values(), NOTHING)
+        excess = self.budget.grow(added, size_after)
+        if excess is not None and sizes:
+            by_nodes = excess.limit == "max_nodes"
+            largest = max(sizes, key=lambda name: sizes[name][0 if by_nodes else 1])
+            raise over_budget(largest, excess)
 
 
 def _values(live: dict[str, Value], names: Iterable[str]) -> Sequence[Value]:
@@ -197,25 +229,3 @@ def _values(live: dict[str, Value], names: Iterable[str]) -> Sequence[Value]:
         values: tuple[Value, ...] = operator.itemgetter(*names)(live)
         return values
     return [live[name] for name in names]
-
-
-def _check_leaves(value: Value, path: Path, most_bytes: int) -> None:
-    if isinstance(value, str | bytes):
-        # A character takes up to four bytes; only what is near the limit is encoded to see.
-        size_bytes = len(value)
-        if isinstance(value, str) and most_bytes // 4 < size_bytes <= most_bytes:
-            size_bytes = len(value.encode())
-        if size_bytes > most_bytes:
-            raise UnsupportedValueError(
-                path,
-                f"a {type(value).__name__} of {size_bytes} bytes does not fit into one message: "
-                f"max_message_bytes leaves {most_bytes}. Keep it in a file, and its path here",
-            )
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _check_leaves(item, (*path, key), most_bytes)
-    elif type(value) is Numbers:
-        return
-    elif isinstance(value, list | tuple) and not _NUMBERS.issuperset(map(type, value)):
-        for index, item in enumerate(value):
-            _check_leaves(item, (*path, str(index)), most_bytes)

@@ -10,6 +10,10 @@ are not lost: a thread repeats them for as long as there is a reason, but not
 while user code handles the last one: what stands in `finally` or `__exit__` is
 to come to its end.
 
+Some code has a way of its own to be ended: coroutines are cancelled (`tell_by`), and
+who has installed a handler of a stop signal, as web servers do, shuts down by it. It
+is told once in that way, and is interrupted only when most of the time is over.
+
 Nothing here takes a lock that the interrupted code may hold.
 """
 
@@ -51,11 +55,14 @@ class Interrupter:
             signal's handler, where it must not wait for anything.
         on_stuck: Called on top of user code that catches every `WorkStopped`; it is to
             end the process.
-        has_time: Tells whether user code that handles an error of ours may go on with it.
+        has_time: Tells whether user code that ends by itself may go on with it.
+        is_signalled: Who asks to stop sends a signal as well, always. Else a handler of
+            the user's is called by one that is raised here.
 
     Attributes:
         is_stopping: Someone asked to stop.
-        has_raised: An exception of ours was raised in the call that runs, or ran last.
+        has_raised: An exception of ours was raised in the call that runs, or ran last; or
+            it was told of one in a way of its own.
     """
 
     def __init__(
@@ -63,12 +70,17 @@ class Interrupter:
         on_stop: Callable[[], None],
         on_stuck: Callable[[], None] | None = None,
         has_time: Callable[[], bool] = lambda: True,
+        *,
+        is_signalled: bool = True,
     ) -> None:
         self.is_stopping = False
         self.has_raised = False
         self._on_stop = on_stop
         self._on_stuck = on_stuck
         self._has_time = has_time
+        self._is_signalled = is_signalled
+        self._tell: Callable[[], None] | None = None
+        self._told: type[BaseException] | None = None  # what the call was told of in its own way
         self._raised: BaseException | None = None
         self._raise_count = 0
         self._main_thread = threading.main_thread().ident or 0
@@ -96,6 +108,8 @@ class Interrupter:
             BaseException: What else `interrupt` was asked to raise, or the code raises.
         """
         self.has_raised = False
+        self._told = None
+        self._handle_again()
         error = self._pending_error()
         if error is not None:
             self.has_raised = True
@@ -119,6 +133,18 @@ class Interrupter:
         self._make_error = make_error
         self._poke()
 
+    def tell_by(self, tell: Callable[[], None] | None) -> None:
+        """Have user code told by a function, once for each kind of error, before it is interrupted.
+
+        Args:
+            tell: Called in the signal's handler; None when there is no such way any more.
+        """
+        self._tell = tell
+
+    def told_error(self) -> BaseException | None:
+        """Return the error of which user code was told in its own way, if it was."""
+        return None if self._told is None else self._pending_error()
+
     @property
     def is_cancelling(self) -> bool:
         """Whether the call that runs was cancelled."""
@@ -136,7 +162,7 @@ class Interrupter:
         """Let a forked child be an ordinary process."""
         self._is_closed = True
         for number in (signal.SIGTERM, signal.SIGINT, _POKE):
-            if getattr(signal.getsignal(number), "__func__", None) is Interrupter._handle:
+            if _is_own(signal.getsignal(number)):
                 default = number != signal.SIGINT
                 signal.signal(number, signal.SIG_DFL if default else signal.default_int_handler)
 
@@ -153,7 +179,7 @@ class Interrupter:
             self.stop()
         if _is_below_call(frame):
             error = self._pending_error()
-            if error is None:
+            if error is None or (self._has_time() and self._is_told(type(error))):
                 return
             if self._is_handled(type(error)):
                 if self._has_time():
@@ -166,6 +192,35 @@ class Interrupter:
             if self._raise_count > _PATIENCE and self._on_stuck is not None:
                 self._on_stuck()
             raise error
+
+    def _is_told(self, kind: type[BaseException]) -> bool:
+        """Tell user code in its own way, unless it was told; return whether it has one."""
+        tell = self._tell
+        number = self._users_signal() if tell is None and self.is_stopping else 0
+        if tell is None and not number:
+            return False
+        if self._told is not kind:
+            self._told = kind
+            self.has_raised = True
+            if tell is not None:
+                tell()
+            elif not self._is_signalled:
+                signal.raise_signal(number)
+        return True
+
+    def _users_signal(self) -> int:
+        """Return a stop signal that user code handles itself; 0 if there is none."""
+        for number in self._stop_signals:
+            handler = signal.getsignal(number)
+            if callable(handler) and not _is_own(handler):
+                return number
+        return 0
+
+    def _handle_again(self) -> None:
+        """Take back signals that nobody handles: an event loop that is closed leaves them so."""
+        for number in self._stop_signals:
+            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                signal.signal(number, self._handle)
 
     def _is_handled(self, kind: type[BaseException]) -> bool:
         """Tell whether user code is in an `except`, `finally` or `__exit__` for what was raised.
@@ -203,6 +258,10 @@ class Interrupter:
 def _execute(function: Callable[..., ResultT], args: Any, kwargs: Any) -> ResultT:
     # A frame below `call` even where the function has none, because it is written in C.
     return function(*args, **kwargs)
+
+
+def _is_own(handler: object) -> bool:
+    return getattr(handler, "__func__", None) is Interrupter._handle
 
 
 def _is_below_call(frame: FrameType | None) -> bool:

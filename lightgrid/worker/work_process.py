@@ -6,39 +6,30 @@ python -m lightgrid.worker.work_process --spec-fd N     (see work_spec)
 from __future__ import annotations
 
 import _thread
-import logging
 import os
-import pickle
 import signal
 import sys
-import threading
 import time
-import traceback
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
-from lightgrid.component.component import Component
-from lightgrid.component.work import Work
-from lightgrid.errors import AppLoadError, LightgridError, Reason, RefusedError, short_name
-from lightgrid.process.app_file import load_in_work, user_trace
-from lightgrid.process.work_spec import (
-    ADDRESS_VARIABLE,
-    TOKEN_VARIABLE,
-    WORK_VARIABLE,
-    WorkSpec,
-    read_spec,
-)
+from lightgrid.errors import LightgridError, Reason, RefusedError, short_name
+from lightgrid.process.app_file import user_trace
+from lightgrid.process.work_spec import ADDRESS_VARIABLE, TOKEN_VARIABLE, WORK_VARIABLE, read_spec
 from lightgrid.protocol.messages import CallState, CallUpdate, Run
 from lightgrid.worker.calls import execute_call, failed
+from lightgrid.worker.coroutines import Coroutines
+from lightgrid.worker.forks import end_child, end_now, watch_forks
 from lightgrid.worker.interrupt import Interrupter
-from lightgrid.worker.loop import Joining, WorkLoop
+from lightgrid.worker.loading import load_by_name, load_launched, refuse_breakpoints
+from lightgrid.worker.output import flush_output, prepare_output, say
+from lightgrid.worker.side import Joining, WorkSide
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import ModuleType
 
     from lightgrid.component.work import Work
-    from lightgrid.protocol.messages import CallUpdate, Run
+
 #: How long what user code has left behind (threads, atexit functions) may hold up the end.
 _LAST_S: Final = 1.0
 #: How long a failed `on_start` waits for a call that it can be told as the failure of.
@@ -57,19 +48,26 @@ class WorkProcess:
         work: The object whose methods are executed.
         joining: How it gets to its flow.
         stop_grace_s: How long leaving may take, when the server does not say.
+        is_launched: Who stops it sends a signal, too.
     """
 
-    def __init__(self, work: Work, joining: Joining, stop_grace_s: float) -> None:
+    def __init__(
+        self, work: Work, joining: Joining, stop_grace_s: float, *, is_launched: bool
+    ) -> None:
         self._work = work
         self._stop_grace_s = stop_grace_s
         self._inbox: SimpleQueue[Run | None] = SimpleQueue()
         self._stopped_at_s = 0.0
         self._pid = os.getpid()
         self._interrupter = Interrupter(
-            self._note_stop, self._leave_from_inside, self._may_clean_up
+            self._note_stop,
+            self._leave_from_inside,
+            self._may_clean_up,
+            is_signalled=is_launched,
         )
+        self._coroutines = Coroutines(self._interrupter)
         self._running: Run | None = None
-        self._loop = WorkLoop(work, joining, self._interrupter, self._inbox)
+        self._side = WorkSide(work, joining, self._interrupter, self._inbox)
         self._open_end: CallUpdate | None = None
 
     def run(self, *stop_signals: signal.Signals) -> int:
@@ -82,9 +80,9 @@ class WorkProcess:
             The exit code.
         """
         self._interrupter.install(*stop_signals)
-        _watch_forks(self)
-        self._work._lightgrid_join_process(self._loop)
-        self._loop.start()
+        watch_forks(self.forget_in_child)
+        self._work._lightgrid_join_process(self._side)
+        self._side.start()
         start_error = self._start()
         if start_error is None:
             self._execute_calls()
@@ -93,40 +91,37 @@ class WorkProcess:
         if signal.SIGINT in stop_signals:
             signal.signal(signal.SIGINT, signal.default_int_handler)  # the second one is impatient
         self._exit()
-        self._loop.leave(self._open_end, self._grace_left_s())
-        refusal = self._loop.refusal
+        self._side.leave(self._open_end, self._grace_left_s())
+        refusal = self._side.refusal
         if refusal is not None and not _is_goodbye(refusal, was_told=bool(self._stopped_at_s)):
             hint = ""
             if isinstance(refusal, RefusedError) and refusal.reason is Reason.WORK_HELD:
                 hint = ". To be it by hand, make the work with launch=False"
-            print(
-                f"lightgrid: {short_name(self._work.name)} cannot go on: {refusal}{hint}",
-                file=sys.stderr,
-            )
+            say(f"lightgrid: {short_name(self._work.name)} cannot go on: {refusal}{hint}\n")
             return 1
         return 0 if start_error is None else 1
 
     def forget_in_child(self) -> None:
         """Take no part in the protocol any more: this is a child of the work's process."""
         self._interrupter.forget_in_child()
-        self._loop.forget_in_child()
+        self._side.forget_in_child()
         self._work._process = None
 
     def _start(self) -> BaseException | None:
         """Execute `on_start`; return why it failed, if it did."""
         try:
-            self._interrupter.call(self._work.on_start)
+            self._interrupter.call(self._coroutines.call, self._work.on_start)
         except BaseException as error:
             self._leave_child(error)
             if self._interrupter.is_stopping:
                 return None
-            print(user_trace(error), end="", file=sys.stderr)
+            say(user_trace(error))
             try:
                 run = self._inbox.get(timeout=_FIRST_CALL_S)
             except Empty:
                 run = None
-            if run is not None and self._loop.begin_call(run):
-                self._loop.end_call(failed(run.call_id, error))
+            if run is not None and self._side.begin_call(run):
+                self._side.end_call(failed(run.call_id, error))
             return error
         self._leave_child(None)
         return None
@@ -136,40 +131,48 @@ class WorkProcess:
             run = self._inbox.get()
             if run is None or self._interrupter.is_stopping:
                 return
-            if not self._loop.begin_call(run):
+            if not self._side.begin_call(run):
                 continue
             self._running = run
-            end = execute_call(self._work, run, self._interrupter, self._leave_child)
+            end = execute_call(
+                self._work,
+                run,
+                self._interrupter,
+                self._coroutines,
+                self._leave_child,
+                self._side.limits.max_message_bytes,
+            )
             self._running = None
             if self._interrupter.is_stopping and self._interrupter.has_raised:
                 self._open_end = end  # what `on_exit` changes comes before it
                 return
             if end.error is not None and not self._ends_the_app():
                 # What ends the app is told there; of this, the work's own log is the place.
-                print(end.error.trace, end="", file=sys.stderr)
-            self._loop.end_call(end)
+                say(end.error.trace)
+            self._side.end_call(end)
 
     def _ends_the_app(self) -> bool:
         """Whether a failure of this work is the app's."""
         return self._work.raise_exception and self._work._restart.when == "never"
 
     def _exit(self) -> None:
-        try:
-            self._work.on_exit()
-        except BaseException as error:
-            # Whatever it is, the flow is to hear of what was done until here.
-            print(user_trace(error), end="", file=sys.stderr)
+        for finish in (lambda: self._coroutines.call(self._work.on_exit), self._coroutines.close):
+            try:
+                finish()
+            except BaseException as error:
+                # Whatever it is, the flow is to hear of what was done until here.
+                say(user_trace(error))
 
     def _leave_from_inside(self) -> None:
         """Leave on top of user code that catches everything: it would never unwind."""
         if os.getpid() != self._pid:
-            _end_now(1)
+            end_now(1)
         self._interrupter.close()
         self._exit()
         run = self._running
         end = None if run is None else CallUpdate(run.call_id, CallState.CANCELLED)
-        self._loop.leave(end, self._grace_left_s())
-        _end_now(0)
+        self._side.leave(end, self._grace_left_s())
+        end_now(0)
 
     def _note_stop(self) -> None:
         # In a signal's handler, maybe: SimpleQueue is made for that.
@@ -184,7 +187,7 @@ class WorkProcess:
         return max(_LEAST_GRACE_S, self._grace_s() - self._passed_s())
 
     def _grace_s(self) -> float:
-        told_s = self._loop.stop_grace_s
+        told_s = self._side.stop_grace_s
         return self._stop_grace_s if told_s is None else told_s
 
     def _passed_s(self) -> float:
@@ -192,15 +195,8 @@ class WorkProcess:
 
     def _leave_child(self, error: BaseException | None) -> None:
         """End a forked child that came back out of user code: none of what follows is its own."""
-        if os.getpid() == self._pid:
-            return
-        code = 0
-        if isinstance(error, SystemExit):
-            code = error.code if isinstance(error.code, int) else int(error.code is not None)
-        elif error is not None:
-            traceback.print_exception(error)
-            code = 1
-        _end_now(code)
+        if os.getpid() != self._pid:
+            end_child(error)
 
 
 def main() -> int:
@@ -212,17 +208,19 @@ def main() -> int:
     token = os.environ.pop(TOKEN_VARIABLE, "")
     address = os.environ.get(ADDRESS_VARIABLE, "")
     os.environ[WORK_VARIABLE] = spec.work
-    _prepare(spec.log_level)
+    prepare_output(spec.log_level)
+    sys.setswitchinterval(min(_SWITCH_INTERVAL_S, sys.getswitchinterval()))
+    refuse_breakpoints(spec)
     # A launched work is in a session of its own; who types Ctrl-C means the flow. Not SIG_IGN,
     # which the programs that user code starts would inherit.
     signal.signal(signal.SIGINT, lambda _number, _frame: None)
     try:
-        work = _load(spec)
+        work = load_launched(spec)
     except BaseException as error:
-        print(user_trace(error), end="", file=sys.stderr)
+        say(user_trace(error))
         return 1
     joining = Joining(address, spec.work, token, spec.seen_revision, spec.root_certificates)
-    return WorkProcess(work, joining, spec.stop_grace_s).run(signal.SIGTERM)
+    return WorkProcess(work, joining, spec.stop_grace_s, is_launched=True).run(signal.SIGTERM)
 
 
 def run_foreground(
@@ -255,13 +253,10 @@ def run_foreground(
         AppLoadError: There is no such file, or no such work in it.
         BaseException: Whatever the file's code raises. Show it with `user_trace`.
     """
-    sys.argv[:] = [app_file, *argv]
-    if main_module is None:
-        sys.path.insert(0, os.path.dirname(os.path.realpath(app_file)))
-    module = load_in_work(os.path.abspath(app_file), main_module)
-    work = _find_work(module, app_file, name)
+    work = load_by_name(app_file, name, argv, main_module)
     joining = Joining(address, name, token, -1, root_certificates)
-    return WorkProcess(work, joining, stop_grace_s).run(signal.SIGTERM, signal.SIGINT)
+    process = WorkProcess(work, joining, stop_grace_s, is_launched=False)
+    return process.run(signal.SIGTERM, signal.SIGINT)
 
 
 def end_process(code: int) -> None:
@@ -269,86 +264,11 @@ def end_process(code: int) -> None:
 
     def end_later() -> None:
         time.sleep(_LAST_S)
-        _end_now(code)
+        end_now(code)
 
+    flush_output()
     _thread.start_new_thread(end_later, ())
     sys.exit(code)
-
-
-def _load(spec: WorkSpec) -> Work:
-    sys.argv[:] = spec.sys_argv
-    sys.path[:] = spec.sys_path
-    load_in_work(spec.app_file, spec.main_module)
-    try:
-        # Made by the flow, and not sent through gRPC.
-        work: Work = pickle.loads(spec.pickled_work)
-    except AttributeError as error:
-        what = str(error).partition(" on <module '__mp_main__'")[0]
-        if what == str(error):
-            raise
-        raise AppLoadError(
-            f"{spec.app_file}: {what} when a work's process loads the file. Define it at the top "
-            'level, outside of if __name__ == "__main__"'
-        ) from None
-    work._lightgrid_node.key = spec.work
-    return work
-
-
-def _find_work(module: ModuleType, app_file: str, name: str) -> Work:
-    apps = {id(value): value for value in vars(module).values() if _is_app(value)}
-    roots = [app.root for app in apps.values() if isinstance(app.root, Component)]
-    if len(roots) != 1:
-        raise AppLoadError(f"{app_file}: there are {len(roots)} apps in it; one is needed")
-    works = {one.name: one for one in roots[0]._lightgrid_node.walk() if isinstance(one, Work)}
-    if name not in works:
-        known = ", ".join(map(short_name, sorted(works))) or "none"
-        raise AppLoadError(
-            f"{app_file}: there is no work {short_name(name)!r} in it; its works are: {known}"
-        )
-    return works[name]
-
-
-def _is_app(value: object) -> bool:
-    # Not by its class, which is made of what stands above this module.
-    return any(base.__module__ == "lightgrid.app" for base in type(value).__mro__)
-
-
-def _prepare(log_level: str) -> None:
-    for stream in (sys.stdout, sys.stderr):
-        # Into a file they would be written in blocks; the flow shows them line by line.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(line_buffering=True)
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
-    logger = logging.getLogger("lightgrid")
-    logger.addHandler(handler)
-    logger.setLevel(log_level)
-    logger.propagate = False
-    sys.setswitchinterval(min(_SWITCH_INTERVAL_S, sys.getswitchinterval()))
-
-
-def _watch_forks(process: WorkProcess) -> None:
-    """Have children of this process be ordinary ones.
-
-    Signals wait meanwhile: one that reached a child before it has let go of our
-    handlers would be lost, and with it what the parent of a pool wants of it.
-    """
-    masks: dict[int, set[signal.Signals | int]] = {}
-    waiting = {signal.SIGTERM, signal.SIGURG}
-
-    def before() -> None:
-        masks[threading.get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, waiting)
-
-    def after() -> None:
-        mask = masks.pop(threading.get_ident(), None)
-        if mask is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-    def after_in_child() -> None:
-        process.forget_in_child()
-        after()
-
-    os.register_at_fork(before=before, after_in_parent=after, after_in_child=after_in_child)
 
 
 def _is_goodbye(refusal: LightgridError, *, was_told: bool) -> bool:
@@ -365,15 +285,6 @@ def _is_goodbye(refusal: LightgridError, *, was_told: bool) -> bool:
     return refusal.reason in (Reason.EPOCH_FENCED, Reason.WORK_STOPPED) or (
         was_told and refusal.reason in deleted
     )
-
-
-def _end_now(code: int) -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            continue
-    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -382,6 +382,33 @@ def test_changes_made_in_a_batch_are_seen_together_or_not_at_all():
     assert [seen for seen in app.seen if len(set(seen)) > 1] == []
 
 
+def test_batches_with_no_time_between_them_are_seen_while_they_are_made():
+    class Batches(L.Work):
+        def __init__(self):
+            super().__init__(parallel=True, receive_updates=True)
+            self.left = 0
+            self.right = 0
+            self.is_seen = False
+
+        def run(self):
+            while not self.is_seen:  # which only comes if one of them is seen meanwhile
+                with self.batch():
+                    self.left += 1
+                    time.sleep(0.002)
+                    self.right += 1
+
+    root = Root(w=Batches())
+    w = root.w
+    with stepping(root, see=lambda: (w.left, w.right)) as app:
+        app.run_until(lambda: True)
+        w.run()
+        app.run_until(lambda: w.left > 100)
+        w.is_seen = True
+        app.run_until(lambda: w.has_succeeded)
+    assert len(set(app.seen)) > 3
+    assert [seen for seen in app.seen if len(set(seen)) > 1] == []
+
+
 def test_a_work_may_look_at_refuse_or_change_what_the_flow_wrote():
     class Picky(L.Work):
         def __init__(self):

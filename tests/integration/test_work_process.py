@@ -726,7 +726,7 @@ def test_a_value_too_large_for_a_message_fails_the_call_alone(flow, load):
     flow.launch(make(module), path)
     end = flow.end_of(flow.call("w", 5 * 2**20))
     assert end.state is CallState.FAILED
-    assert "w: text: a str of 5242880 bytes does not fit into one message" in end.error.message
+    assert "w: text: a str of 5,242,880 bytes does not fit into one message" in end.error.message
     assert flow.end_of(flow.call("w", 2**20)).state is CallState.SUCCEEDED
     assert flow.vars["w"]["text"] == "x" * 2**20
 

@@ -9,6 +9,7 @@ from lightgrid.errors import RefusedError, UnsupportedValueError
 from lightgrid.protocol.intake import Intake
 from lightgrid.protocol.link import Settings, WorkLink
 from lightgrid.protocol.messages import Batch, CallError, CallState, CallUpdate, Run, Update
+from lightgrid.state import sizes
 from lightgrid.state.delta import Remove, Set, Splice, apply, below
 from lightgrid.state.values import check_value, is_container, same
 from lightgrid.wire.batches import decode_batch_part, encode_batch
@@ -149,6 +150,26 @@ def test_a_split_batch_applies_to_the_same_result(variables, calls, limit, max_o
     apply(found, joined.ops)
     assert same(found, expected)
     assert [call.call_id for call in joined.calls] == [call.call_id for call in calls]
+
+
+@settings(max_examples=100, suppress_health_check=list(SLOW))
+@given(st.lists(st.one_of(VALUE, st.text("ab", max_size=90)), max_size=4), st.text("k", max_size=9))
+def test_what_the_rule_of_sizes_takes_fits_into_messages(values, key):
+    """With limits as far apart as the real ones, and so small that values reach them."""
+    value = {key: values, "more": tuple(values)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sizes, "MAX_PIECE_BYTES", 300)
+        patch.setattr(sizes, "MAX_KEY_BYTES", 10)
+        try:
+            size = sizes.check_op(Set(("v",), value))
+        except UnsupportedValueError:
+            return
+    message = value_pb2.Value()
+    encode_value(value, message)
+    assert message.ByteSize() <= size.bytes
+    parts = encode_batch(Batch(1, [Set(("v",), value)]), "s", max_message_bytes=700)
+    assert all(part.ByteSize() <= 700 for part in parts)
+    assert sum(part.ByteSize() for part in parts) <= 2 * size.bytes + 200
 
 
 @settings(max_examples=60, suppress_health_check=list(SLOW))

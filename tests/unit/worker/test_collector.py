@@ -3,6 +3,7 @@ import pytest
 from lightgrid.component.work import Work
 from lightgrid.protocol.messages import CallState, CallUpdate, Update
 from lightgrid.state.delta import Set, Splice
+from lightgrid.state.sizes import MAX_PIECE_BYTES
 from lightgrid.worker import collector as collector_module
 from lightgrid.worker.collector import Collector
 
@@ -138,16 +139,36 @@ def test_a_value_that_cannot_be_state_is_told_by_place_and_the_rest_is_sent(work
 
 
 def test_what_no_message_can_carry_is_refused(work, collector):
-    collector.max_leaf_bytes = 100
-    work.items = [1, ["x" * 101]]
+    work.items = [1, ["x" * (MAX_PIECE_BYTES + 1)]]
     work.a = 1
     (error,) = collector.collect()
-    assert error.path[0] == "items"
-    assert "101 bytes" in str(error)
+    assert error.path == ("items", "1", "0")
+    assert f"{MAX_PIECE_BYTES + 1:,} bytes" in str(error)
     assert ops_of(collector) == [Set(("a",), 1)]
-    work.items = ["\u00e9" * 51]
+    work.items = ["\u00e9" * (MAX_PIECE_BYTES // 2 + 1)]
     (error,) = collector.collect()
-    assert "102 bytes" in str(error)
+    assert f"{MAX_PIECE_BYTES + 2:,} bytes" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"), [("max_nodes", list(range(100))), ("max_batch_bytes", ["x" * 2000] * 3)]
+)
+def test_the_variable_that_makes_the_state_too_large_is_refused_and_all_others_arrive(
+    work, collector, limit, value
+):
+    collector.budget.max_nodes, collector.budget.max_bytes = 50, 5000
+    work.a, work.items = 7, value
+    (error,) = collector.collect()
+    assert error.path == ("items",)
+    assert limit in str(error)
+    assert ops_of(collector) == [Set(("a",), 7)]
+
+
+def test_a_large_value_may_take_the_place_of_another_again_and_again(work, collector):
+    collector.budget.max_nodes = 50
+    for first in range(5):
+        work.items = list(range(first, first + 40))
+        assert collector.collect() == []
 
 
 def test_the_flows_writes_are_live_and_not_told_back(work, collector):

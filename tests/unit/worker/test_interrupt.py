@@ -10,26 +10,9 @@ import time
 import pytest
 
 from lightgrid.errors import WorkStopped
-from lightgrid.worker.interrupt import CallCancelled, Interrupter
+from lightgrid.worker.interrupt import CallCancelled
 
 PATIENCE_S = 20.0
-
-
-@pytest.fixture
-def interrupter():
-    numbers = (signal.SIGTERM, signal.SIGURG)
-    before = [signal.getsignal(number) for number in numbers]
-    stops = []
-    interrupter = Interrupter(lambda: stops.append(1))
-    interrupter.stops = stops
-    interrupter.install(signal.SIGTERM)
-    yield interrupter
-    interrupter.close()
-    deadline_s = time.monotonic() + PATIENCE_S
-    while interrupter._is_poking and time.monotonic() < deadline_s:
-        time.sleep(0.01)
-    for number, handler in zip(numbers, before, strict=True):
-        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -212,3 +195,56 @@ def test_a_closed_interrupter_raises_nothing(interrupter):
     interrupter.stop()
     interrupter.close()
     assert interrupter.call(lambda: 1) == 1
+
+
+@pytest.fixture
+def own_handler():
+    """Install a handler of the user's, as a server does while it runs."""
+    heard = []
+    yield lambda: (signal.signal(signal.SIGTERM, lambda *_: heard.append(1)), heard)[1]
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def test_who_handles_the_signal_shuts_down_in_peace(interrupter, own_handler):
+    def serve():
+        heard = own_handler()
+        os.kill(os.getpid(), signal.SIGTERM)
+        interrupter.stop()  # as the server's command does
+        for _ in range(3):
+            signal.raise_signal(signal.SIGURG)
+        return heard
+
+    assert interrupter.call(serve) == [1]
+    assert interrupter.has_raised
+
+
+def test_who_handles_the_signal_gets_one_where_nobody_sends_it(interrupter, own_handler):
+    interrupter._is_signalled = False
+
+    def serve():
+        heard = own_handler()
+        interrupter.stop()
+        for _ in range(3):
+            signal.raise_signal(signal.SIGURG)
+        return heard
+
+    assert interrupter.call(serve) == [1]
+
+
+def test_who_handles_the_signal_is_interrupted_when_the_time_is_over(interrupter, own_handler):
+    interrupter._has_time = lambda: False
+
+    def serve():
+        own_handler()
+        interrupter.stop()
+        time.sleep(1000)
+
+    with pytest.raises(WorkStopped):
+        interrupter.call(serve)
+
+
+def test_a_signal_that_an_event_loop_has_left_to_nobody_is_handled_again(interrupter):
+    interrupter.call(signal.signal, signal.SIGTERM, signal.SIG_DFL)
+    interrupter.call(lambda: None)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert interrupter.is_stopping

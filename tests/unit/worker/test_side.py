@@ -1,6 +1,5 @@
 """The loop thread of a work that reaches no server: what user code asks of it."""
 
-import signal
 import sys
 from queue import SimpleQueue
 
@@ -11,7 +10,7 @@ from lightgrid.errors import ComponentError
 from lightgrid.protocol.messages import CallState, CallUpdate, Update
 from lightgrid.state.delta import Set
 from lightgrid.worker.interrupt import Interrupter
-from lightgrid.worker.loop import Joining, WorkLoop
+from lightgrid.worker.side import Joining, WorkSide
 
 
 class Sample(Work):
@@ -32,22 +31,23 @@ class Sample(Work):
 
 @pytest.fixture
 def start():
-    loops = []
+    sides = []
 
     def begin(work):
         work._lightgrid_node.key = "w"
         joining = Joining("127.0.0.1:1", "root.w", "token")
-        loop = WorkLoop(work, joining, Interrupter(lambda: None), SimpleQueue())
-        loop.start()
-        loops.append(loop)
-        return loop
+        side = WorkSide(work, joining, Interrupter(lambda: None), SimpleQueue())
+        side.start()
+        sides.append(side)
+        return side
 
     yield begin
-    for loop in loops:
-        loop.leave(None, 0.0)
-        loop._signals.close()
-        loop._waker.close()
-    signal.set_wakeup_fd(-1)
+    for side in sides:
+        side.leave(None, 0.0)
+        side._bridge.close()
+
+
+OURS = ("worker/side.py", "worker/loop.py", "worker/bridge.py")
 
 
 class Cut(BaseException):
@@ -60,7 +60,9 @@ def cut_after(count, do):
 
     def trace(frame, event, _argument):
         nonlocal left
-        if not frame.f_code.co_filename.endswith("worker/loop.py"):
+        if not frame.f_code.co_filename.endswith(
+            ("worker/side.py", "worker/loop.py", "worker/bridge.py")
+        ):
             return None
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         if event == "opcode":
@@ -84,28 +86,42 @@ def cut_after(count, do):
 # The interrupt may come when what is asked was made and not handed over yet.
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 def test_a_batch_that_was_interrupted_anywhere_is_over_with_its_call(start):
-    loop = start(Sample())
+    side = start(Sample())
 
     def batch():
-        with loop.batch():
+        with side.batch():
             pass
 
     count = 1
     while cut_after(count, batch):
-        loop.end_call(CallUpdate(f"call {count}", CallState.SUCCEEDED))
-        assert not loop._holds, f"cut at bytecode {count}"
+        side.end_call(CallUpdate(f"call {count}", CallState.SUCCEEDED))
+        assert not side.loop._holds, f"cut at bytecode {count}"
         count += 1
     assert count > 20  # bytecodes; Python 3.13 has fewer
 
 
+def test_what_a_batch_has_changed_is_put_before_the_next_one_holds(start):
+    work = Sample()
+    side = start(work)
+    side.loop._session.is_up = True  # who collects on its own is at the server's door still
+    outbox = side.loop._outbox
+    with side.batch():
+        work.a = 1
+    assert outbox.last_seq == 0
+    with side.batch():
+        assert outbox.last_seq == 1
+        work.a = 2
+    assert outbox.next().ops == [Set(("a",), 1)]
+
+
 def test_a_batch_inside_of_apply_flow_delta_is_part_of_the_one_that_is_made(start):
     def hook():
-        with loop.batch():
+        with side.batch():
             work.b += 1
 
     work = Sample(hook)
-    loop = start(work)
-    receive(loop, Set(("a",), 5))
+    side = start(work)
+    receive(side, Set(("a",), 5))
     assert (work.a, work.b) == (5, 1)
 
 
@@ -115,18 +131,18 @@ def test_what_waits_is_refused_inside_of_apply_flow_delta(start, wait):
 
     def hook():
         with pytest.raises(ComponentError, match="inside of apply_flow_delta") as refused:
-            getattr(loop, wait)(1.0)
+            getattr(side, wait)(1.0)
         refusals.append(refused.value)
 
-    loop = start(Sample(hook))
-    receive(loop, Set(("a",), 5))
+    side = start(Sample(hook))
+    receive(side, Set(("a",), 5))
     assert len(refusals) == 1
 
 
-def receive(loop, op):
+def receive(side, op):
     """Have an update of the flow come in, as the stream of commands does, and see it through."""
 
     async def come_in():
-        loop._on_command(Update(1, [op]))
+        side.loop._on_command(Update(1, [op]))
 
-    loop._ask(come_in())
+    side._bridge.ask(come_in())
