@@ -31,6 +31,7 @@ from lightgrid.testing.relay import Relay
 DEFAULT_TIMEOUT_S: Final = 60.0
 #: How long an app may take to end, beside what its works are given.
 _END_TIMEOUT_S: Final = 30.0
+_NOT_STARTED: Final = "the app has not started yet"
 _SHOWN_LINES: Final = 20
 _SHOWN_FRAMES: Final = 8
 
@@ -139,7 +140,8 @@ class AppTester:
     def loop(self) -> AppLoop:
         """What runs the app: it counts runs and wake-ups."""
         backend = self.app.root._lightgrid_node.backend
-        assert isinstance(backend, AppLoop), "the app has not started yet"
+        if not isinstance(backend, AppLoop):
+            raise NotReachedError(_NOT_STARTED)
         return backend
 
     def run_until(self, condition: Callable[[], Any], timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
@@ -220,8 +222,7 @@ class AppTester:
 
     def pid_of(self, work: Work) -> int:
         """Return the number of the newest process of a work."""
-        assert self._launcher is not None, "the app has not started yet"
-        return self._launcher.pid_of(work)
+        return self._processes.pid_of(work)
 
     def is_gone(self, pid: int) -> bool:
         """Tell whether a process of a work has ended, and the app has seen it."""
@@ -229,8 +230,7 @@ class AppTester:
 
     def kill(self, work: Work) -> None:
         """Kill the process of a work, as a lack of memory would: it cannot say goodbye."""
-        assert self._launcher is not None, "the app has not started yet"
-        self._launcher.kill(work)
+        self._processes.kill(work)
 
     def cut_connection(self, work: Work) -> None:
         """Break the connections of a work; it may connect again at once."""
@@ -250,6 +250,12 @@ class AppTester:
         """Have all that a work sends and is sent take so much longer from now on."""
         seconds = OptionChecker("delay()").seconds("seconds", seconds)
         self._faults.delay(work.name, seconds)
+
+    @property
+    def _processes(self) -> WatchedLauncher:
+        if self._launcher is None:
+            raise NotReachedError(_NOT_STARTED)
+        return self._launcher
 
     @property
     def _faults(self) -> Relay:

@@ -1,5 +1,6 @@
 """The repository's own rules: what is generated, declared, named and formatted must agree."""
 
+import ast
 import json
 import os
 import re
@@ -186,6 +187,31 @@ def test_ruff_would_format_nothing():
 @pytest.mark.timeout(300)  # Without a cache, mypy reads the whole standard library first.
 def test_mypy_strict_finds_nothing():
     assert_runs_clean(sys.executable, "-m", "mypy")
+
+
+def asserts_in(file):
+    """Each `assert` of a file: its line, what it asserts and what it says."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Assert):
+            yield node.lineno, node.test, node.msg
+
+
+def only_tells_a_type(test):
+    """Tell whether an `assert` does nothing and checks nothing: it tells mypy what is so."""
+    if isinstance(test, ast.Compare):
+        (comparison,) = test.ops
+        return isinstance(comparison, ast.IsNot) and ast.unparse(test.comparators[0]) == "None"
+    return isinstance(test, ast.Call) and ast.unparse(test.func) == "isinstance"
+
+
+def test_no_assert_does_or_guards_anything_that_python_dash_o_would_leave_out():
+    found = [
+        f"{file.relative_to(ROOT)}:{line}: assert {ast.unparse(test)}"
+        for file in sorted(ROOT.glob("lightgrid/**/*.py"))
+        for line, test, message in asserts_in(file)
+        if message is not None or not only_tells_a_type(test)
+    ]
+    assert not found
 
 
 # Documents
