@@ -6,6 +6,10 @@ import pathlib
 import signal
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -125,6 +129,55 @@ def test_an_app_takes_requests_from_outside_while_it_makes_and_stops_works(envir
         rest = app.stdout.read()
         assert app.wait(PATIENCE_S) == 0
         assert "closed, with 2 jobs done" in rest
+    finally:
+        if app.poll() is None:
+            os.killpg(app.pid, signal.SIGKILL)
+            app.wait()
+        app.stdout.close()
+
+
+def test_a_web_service_answers_what_it_has_begun_when_its_app_ends(environment):
+    app = subprocess.Popen(
+        [*LIGHTGRID, "flow", str(EXAMPLES / "web_service.py")],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    lines = []
+
+    def until(part):
+        for line in app.stdout:
+            lines.append(line.rstrip())
+            if part in line:
+                return line.rpartition(part)[2].strip()
+        raise AssertionError(f"no line with {part!r} in {lines}")
+
+    def ask(path, body=None):
+        for _ in range(100):
+            try:
+                with urllib.request.urlopen(url + path, body, timeout=PATIENCE_S) as answer:
+                    return json.load(answer)
+            except urllib.error.URLError:  # it does not listen yet
+                time.sleep(0.1)
+        raise AssertionError(f"no answer from {url}")
+
+    try:
+        url = until("orders go to ")
+        assert ask("", b"bread") == {"number": 0}
+        while ask("/0") == {"baked": "not yet"}:
+            time.sleep(0.05)
+        assert ask("/0") == {"baked": "one bread, still warm"}
+        with ThreadPoolExecutor() as pool:
+            answer = pool.submit(ask, "", b"cake")
+            until("an order of cake")
+            app.send_signal(signal.SIGINT)
+            assert answer.result() == {"number": 1}
+        rest = app.stdout.read().splitlines()
+        assert app.wait(PATIENCE_S) == 128 + signal.SIGINT
+        assert [line for line in rest if not line.startswith("lightgrid: ")] == []
+        assert "lightgrid: shop has stopped (stop_requested)" in rest
     finally:
         if app.poll() is None:
             os.killpg(app.pid, signal.SIGKILL)
