@@ -61,6 +61,15 @@ class OptionChecker:
             return None
         return self._seconds(option, value, may_be_zero, f", or None for {none}")
 
+    def range_of_seconds(self, option: str, value: object) -> tuple[float, float]:
+        """Take two times, the shorter one first."""
+        if isinstance(value, tuple) and len(value) == 2:
+            # What is no number is below every range.
+            shortest, longest = (_number(one) or 0.0 for one in value)
+            if 0 < shortest <= longest <= MAX_SECONDS:
+                return shortest, longest
+        raise self._refusal(option, value, "two numbers of seconds above 0, the smaller one first")
+
     def number(self, option: str, value: object, least: float, most: float) -> float:
         """Take a number between two others."""
         number = _number(value)

@@ -12,7 +12,7 @@ from typing import Final
 from lightgrid.component.flow import Flow
 from lightgrid.process.app_file import is_own_file
 from lightgrid.runtime.app_loop import AppLoop
-from lightgrid.runtime.interruption import Interruption
+from lightgrid.runtime.interruption import frames_of_user_code
 from lightgrid.runtime.observer import Observer
 
 #: How long nothing happens before a hint, in seconds.
@@ -82,9 +82,7 @@ def hinting_at_long_runs(loop: AppLoop, observer: Observer) -> Iterator[None]:
 
 def _place_in_run(frame: FrameType | None) -> str:
     """Return where in the flow's code a thread is; "" while that does not run."""
-    above = None
-    while frame is not None and frame.f_code is not Interruption.call_user_code.__code__:
-        frame, above = frame.f_back, frame
-    if frame is None or above is None or is_own_file(above.f_code.co_filename):
+    frames = frames_of_user_code(frame)
+    if not frames or is_own_file(frames[-1].f_code.co_filename):
         return ""
-    return f"{above.f_code.co_filename}, line {above.f_lineno}"
+    return f"{frames[-1].f_code.co_filename}, line {frames[-1].f_lineno}"

@@ -107,7 +107,7 @@ class Interruption:
         self._wake()
         if self.count > _LAST_CHANCES and self._give_up is not None:
             self._give_up(number)
-        elif _calls_user_code(frame):
+        elif frames_of_user_code(frame) is not None:
             raise KeyboardInterrupt
 
 
@@ -120,12 +120,22 @@ def end_process(number: int) -> None:
     os.kill(os.getpid(), number)
 
 
-def _calls_user_code(frame: FrameType | None) -> bool:
+def frames_of_user_code(frame: FrameType | None) -> list[FrameType] | None:
+    """Return what a thread has on its stack of the user's code, and of what that has called.
+
+    Args:
+        frame: Where the thread is.
+
+    Returns:
+        Innermost first; empty while it just is called. None if the thread is elsewhere.
+    """
+    frames: list[FrameType] = []
     while frame is not None:
         if frame.f_code is _CALLING:
-            return True
+            return frames
+        frames.append(frame)
         frame = frame.f_back
-    return False
+    return None
 
 
 _CALLING: Final = Interruption.call_user_code.__code__

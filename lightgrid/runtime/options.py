@@ -54,6 +54,7 @@ class RunOptions:
         given.flag("insecure", self.insecure)
         given.environment("environment", self.environment)
         object.__setattr__(self, "log_level", given.log_level("log_level", self.log_level))
+        given.range_of_seconds("stream_lifetime_s", self.stream_lifetime_s)
         for name in ("make_launcher", "on_loop"):
             if getattr(self, name) is not None:
                 given.function(name, getattr(self, name))

@@ -174,6 +174,9 @@ def test_a_schedule_of_none_is_refused_with_what_it_can_be(arguments, option):
         ({"environment": {"A": "a\0b"}}, "without null"),
         ({"log_level": "LOUD"}, "DEBUG, INFO, WARNING or ERROR"),
         ({"log_level": 10}, "DEBUG, INFO, WARNING or ERROR"),
+        ({"stream_lifetime_s": 5}, "two numbers of seconds"),
+        ({"stream_lifetime_s": (2, 1)}, "the smaller one first"),
+        ({"stream_lifetime_s": (1, INF)}, "two numbers of seconds"),
         ({"make_launcher": 3}, "a function"),
     ],
 )
