@@ -45,11 +45,31 @@ class Root(L.Flow):
         self.late = W(0)
         self.late._start_with_flow = False
         self.done = False
-        self.big = ""
     def run(self):
         self.w.run()
-        if self.big == "grow":
-            self.big = "x" * 5_000_000  # over what one message takes
+        if self.done:
+            self.stop()
+
+app = L.App(Root())
+"""
+
+
+LONG_ERROR = """
+import lightgrid as L
+
+class W(L.Work):
+    def __init__(self):
+        super().__init__(parallel=True, raise_exception=False)
+    def run(self):
+        raise ValueError("x" * 5_000_000)
+
+class Root(L.Flow):
+    def __init__(self):
+        super().__init__()
+        self.w = W()
+        self.done = False
+    def run(self):
+        self.w.run()
         if self.done:
             self.stop()
 
@@ -194,19 +214,6 @@ class TestOneApp:
         assert change["delta"] == {"values_changed": {place: {"new_value": 3}}}
         assert change["revision"] > snapshot["revision"]
 
-    def test_a_text_that_is_larger_than_a_message_is_read_watched_and_set_like_any_other(
-        self, lightgrid
-    ):
-        watch = lightgrid.start("state", "watch", "--json", "big")
-        watch.wait_out("\n")
-        assert lightgrid.run("state", "set", "big", '"grow"').returncode == 0
-        wait_until(lambda: get(lightgrid, "big") == "x" * 5_000_000, "the text")
-        wait_until(lambda: len(watch.out) > 5_000_000, "the change")
-        assert lightgrid.run("ps").returncode == 0
-        assert lightgrid.run("state", "set", "big", '"small"').returncode == 0
-        assert get(lightgrid, "big") == "small"
-        wait_until(lambda: watch.out.endswith('"small"}}}}\n'), "the next change")
-
     def test_the_app_is_found_by_pid_address_and_file(self, lightgrid, app):
         address = lightgrid.run("ps").stdout.split()[3]
         for name in (app.pid, address, "app.py", "app", lightgrid.folder / "app.py"):
@@ -259,6 +266,23 @@ def test_several_apps_are_named_and_one_is_chosen(tmp_path):
         assert "new_value" in watch.out
         first.interrupt()
         assert first.wait_end() == 130
+    finally:
+        lightgrid.close()
+
+
+def test_an_error_that_fills_a_message_leaves_the_app_to_be_looked_into(tmp_path):
+    lightgrid = Lightgrid(tmp_path)
+    try:
+        app = lightgrid.start_app(lightgrid.write("app.py", LONG_ERROR))
+        wait_until(lambda: get(lightgrid, "w")["status"]["stage"] == "failed", "the failure")
+        assert len(get(lightgrid, "w")["status"]["message"]) > 4_000_000
+        assert "failed" in lightgrid.run("ps").stdout
+        watch = lightgrid.start("state", "watch", "--json")
+        watch.wait_out("\n")
+        done = lightgrid.run("state", "set", "done", "true")
+        assert done.returncode == 0, done
+        assert app.wait_end() == 0
+        assert watch.wait_end() == 0
     finally:
         lightgrid.close()
 
