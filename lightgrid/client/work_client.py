@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -67,7 +68,8 @@ class DeltaStream:
     async def _write(self, message: delta_service_pb2.StreamDeltasRequest) -> None:
         try:
             await self._call.write(message)
-        except (grpc.RpcError, grpc.aio.UsageError) as error:
+        # The last when it had ended before it was written to.
+        except (grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError) as error:
             raise FlowUnavailableError(f"the delta stream has ended: {error}") from None
 
 

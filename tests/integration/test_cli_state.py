@@ -57,6 +57,29 @@ app = L.App(Root())
 """
 
 
+LONG_ERROR = """
+import lightgrid as L
+
+class W(L.Work):
+    def __init__(self):
+        super().__init__(parallel=True, raise_exception=False)
+    def run(self):
+        raise ValueError("x" * 5_000_000)
+
+class Root(L.Flow):
+    def __init__(self):
+        super().__init__()
+        self.w = W()
+        self.done = False
+    def run(self):
+        self.w.run()
+        if self.done:
+            self.stop()
+
+app = L.App(Root())
+"""
+
+
 @pytest.fixture(scope="module")
 def lightgrid(tmp_path_factory):
     command = Lightgrid(tmp_path_factory.mktemp("cli"))
@@ -259,6 +282,23 @@ def test_several_apps_are_named_and_one_is_chosen(tmp_path):
         assert "new_value" in watch.out
         first.interrupt()
         assert first.wait_end() == 130
+    finally:
+        lightgrid.close()
+
+
+def test_an_error_that_fills_a_message_leaves_the_app_to_be_looked_into(tmp_path):
+    lightgrid = Lightgrid(tmp_path)
+    try:
+        app = lightgrid.start_app(lightgrid.write("app.py", LONG_ERROR))
+        wait_until(lambda: get(lightgrid, "w")["status"]["stage"] == "failed", "the failure")
+        assert len(get(lightgrid, "w")["status"]["message"]) > 4_000_000
+        assert "failed" in lightgrid.run("ps").stdout
+        watch = lightgrid.start("state", "watch", "--json")
+        watch.wait_out("\n")
+        done = lightgrid.run("state", "set", "done", "true")
+        assert done.returncode == 0, done
+        assert app.wait_end() == 0
+        assert watch.wait_end() == 0
     finally:
         lightgrid.close()
 
