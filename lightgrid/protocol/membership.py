@@ -71,6 +71,9 @@ class Leave:
     error: RefusedError
 
 
+_AT_ONCE: Final = Again(0.0)
+
+
 class Membership:
     """One process's part in a flow, from its first attempt to register to its goodbye.
 
@@ -153,35 +156,33 @@ class Membership:
             now_s: The time.
         """
         self.session_id = ""
-        least_s = 0.0
-        if isinstance(error, RefusedError):
-            refusal, least_s = self._judge(error)
-            if refusal is not None:
-                self.is_over = True
-                return Leave(refusal)
+        step = self._judge(error) if isinstance(error, RefusedError) else _AT_ONCE
+        if isinstance(step, Leave):
+            self.is_over = True
+            return step
         steady = now_s - self._begun_at_s > _STEADY_S
         if steady or self._outbox.acked_seq > self._begun_acked_seq:
             self._failures = 0
         pause_s = self._random() * longest_pause_s(self._failures)
         self._failures += 1
-        return Again(max(least_s, pause_s))
+        return Again(max(step.after_s, pause_s))
 
-    def _judge(self, error: RefusedError) -> tuple[RefusedError | None, float]:
-        """Return why to leave, if so, and how long to wait at least."""
+    def _judge(self, error: RefusedError) -> Again | Leave:
+        """Return what a refusal means, whatever came before it."""
         if error.reason in _JOIN_AGAIN:
-            return None, 0.0
+            return _AT_ONCE
         if error.reason is Reason.SNAPSHOT_REQUIRED:
             try:
                 self._outbox.demand_snapshot()
             except RefusedError as enough:
-                return enough, 0.0
-            return None, 0.0
+                return Leave(enough)
+            return _AT_ONCE
         if error.reason is Reason.WORK_HELD and self._waits_for_holder:
             if self._held_since_s is None:
                 self._held_since_s = self._begun_at_s
             if self._begun_at_s - self._held_since_s <= _MAX_HELD_S:
-                return None, float(error.facts.get("retry_after_s", _HELD_PAUSE_S))
-        return error, 0.0
+                return Again(float(error.facts.get("retry_after_s", _HELD_PAUSE_S)))
+        return Leave(error)
 
     # --- the delta stream ----------------------------------------------------------
 

@@ -86,11 +86,10 @@ def snapshot_without_calls(self):
 
 
 def forget_calls_when_sent(self, ops=(), calls=()):
-    seq = put(self, ops, calls)
+    put(self, ops, calls)
     if not self._snapshot_needed:
         self._ends.clear()
         self._begun.clear()
-    return seq
 
 
 def let_calls_move_back(self, updates):

@@ -113,6 +113,7 @@ def test_a_newer_holders_session_takes_the_place_of_the_last_one(flow):
     flow.register()
     flow.register("two", "s2")
     assert flow.exchange.works.work_of("s2") == ("w", 1)
+    assert reason_of(flow.exchange.works.work_of, "s") is Reason.SESSION_UNKNOWN
     assert reason_of(flow.exchange.open_stream, "s", "deltas") is Reason.SESSION_UNKNOWN
 
 
@@ -178,6 +179,13 @@ def test_a_work_that_takes_the_name_of_another_is_the_next_generation(flow):
     assert flow.exchange.works.generation_of("w") == 2
     flow.register()
     assert flow.exchange.works.work_of("s") == ("w", 2)
+
+
+def test_the_number_of_a_work_may_be_taken_before_it_is_added(flow):
+    assert flow.exchange.works.new_generation("v") == 1
+    assert flow.exchange.works.new_generation("v") == 2
+    flow.exchange.add_work("v", {}, generation=2)
+    assert flow.exchange.works["v"].generation == flow.exchange.works.generation_of("v") == 2
 
 
 def test_the_options_of_a_work_reach_its_link():

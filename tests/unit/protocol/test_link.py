@@ -345,3 +345,25 @@ def test_a_process_that_was_given_up_and_is_back_still_has_what_it_was_told():
     link.offer(stream, Batch(2, [Set((), {"x": ["own"]})], snapshot=True), 0.0)
     link.offer(stream, Batch(3, seen_revision=1), 0.0)
     assert link.replica.published == {"x": ["a", "own"]}
+
+
+def test_the_newest_call_can_be_cancelled_as_well():
+    link = new_link()
+    join(link)
+    told = Told()
+    link.call(Run("a"))
+    link.commands(told)
+    link.calls.cancel("a")
+    assert link.commands(told) == [Cancel("a")]
+
+
+def test_a_call_that_ended_while_it_waited_to_be_told_is_not_told():
+    link = new_link()
+    stream = join(link)
+    for number in range(100):
+        link.call(Run(f"{number}"))
+    told = Told()
+    link.offer(stream, SNAPSHOT, 0.0)
+    link.commands(told)
+    link.offer(stream, Batch(2, calls=[CallUpdate("99", CallState.CANCELLED)]), 0.0)
+    assert [run.call_id for run in told_of(link, told, Run)][-1] == "98"
