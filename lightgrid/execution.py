@@ -15,7 +15,6 @@ from lightgrid.component.work import Work
 from lightgrid.errors import WorkFailedError, place_of, short_name
 from lightgrid.process.app_file import find_app_file, is_interactive
 from lightgrid.process.work_spec import WorkSpec, find_unpicklable, make_spec, work_environment
-from lightgrid.protocol.link import Settings
 from lightgrid.runtime.app_loop import AppLoop
 from lightgrid.runtime.hints import hint_at_standstill, hinting_at_long_runs
 from lightgrid.runtime.hub import Hub
@@ -51,7 +50,7 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
     app_file, main_module = find_app_file()
     # What is entered last ends first, whatever happens in between.
     with contextlib.ExitStack() as stack:
-        hub, auth = Hub(Settings(), observer), Auth()
+        hub, auth = Hub(observer=observer), Auth()
         interruption = Interruption(hub.wake, None if is_interactive() else end_process)
         stack.enter_context(interruption.handling())
         stack.enter_context(_short_switch_interval())
@@ -88,7 +87,7 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
                 raise WorkFailedError(work.name, what) from None
 
         def connection_of(name: str) -> dict[str, str]:
-            token = auth.work_token(name, hub.generation_of(name))
+            token = auth.work_token(name, hub.works.generation_of(name))
             return work_environment(name, server.address, token)
 
         surroundings = Surroundings(connection_of, spec_of, run_dir, stop_grace_s)

@@ -10,7 +10,7 @@ import grpc
 
 from lightgrid.client.channel import OPTIONS, UNARY_TIMEOUT_S, token_metadata, told_errors
 from lightgrid.errors import FlowUnavailableError
-from lightgrid.protocol.link import Settings
+from lightgrid.protocol.limits import Limits
 from lightgrid.protocol.messages import Batch, Command, Registration
 from lightgrid.wire.batches import encode_batch
 from lightgrid.wire.commands import CommandJoiner
@@ -26,13 +26,13 @@ from lightgrid_protos.v1 import (
 class DeltaStream:
     """The live delta stream of a session."""
 
-    def __init__(self, call: Any, session_id: str, limits: Settings) -> None:
+    def __init__(self, call: Any, session_id: str, limits: Limits) -> None:
         self._call = call
         self._session_id = session_id
         self._limits = limits
 
     async def send(self, batch: Batch) -> None:
-        """Send a batch; waits while the network takes no more.
+        """Send a batch, or a heartbeat, number 0; waits while the network takes no more.
 
         Raises:
             UnsupportedValueError: A value in it does not fit into a message; nothing was sent.
@@ -46,14 +46,6 @@ class DeltaStream:
         )
         for message in messages:
             await self._write(message)
-
-    async def send_heartbeat(self) -> None:
-        """Say that the work is alive.
-
-        Raises:
-            FlowUnavailableError: As `send`.
-        """
-        await self._write(delta_service_pb2.StreamDeltasRequest(session_id=self._session_id))
 
     async def wait_end(self) -> int:
         """Wait until the server ends the stream; return the last batch that it took.
@@ -94,7 +86,7 @@ class WorkClient:
 
     async def register(
         self, work: str, instance_id: str, features: Sequence[str], user_agent: str
-    ) -> tuple[Registration, Settings]:
+    ) -> Registration:
         """Join as a work; return the session, and what the server accepts.
 
         Raises:
@@ -118,12 +110,12 @@ class WorkClient:
         with told_errors():
             await self._unary(self._works.ReleaseWork, request)
 
-    def open_deltas(self, session_id: str, limits: Settings) -> DeltaStream:
+    def open_deltas(self, session_id: str, limits: Limits) -> DeltaStream:
         """Open the session's delta stream."""
         return DeltaStream(self._deltas.StreamDeltas(metadata=self._metadata), session_id, limits)
 
     async def watch_commands(
-        self, session_id: str, seen_revision: int, limits: Settings, *, include_state: bool
+        self, session_id: str, seen_revision: int, limits: Limits, *, include_state: bool
     ) -> AsyncIterator[Command]:
         """Yield what the server tells the work, until it ends the stream.
 

@@ -33,6 +33,23 @@ class Call:
         return not self.update.state.is_end
 
 
+@dataclass(slots=True, frozen=True)
+class CallRecord:
+    """What is kept of one call over a restart of the flow server."""
+
+    run: Run
+    update: CallUpdate
+    cancelled: bool
+
+
+@dataclass(slots=True, frozen=True)
+class CallLogRecord:
+    """What is kept of the calls of one work, and what is still to be told of them."""
+
+    calls: Sequence[CallRecord]
+    news: Sequence[CallUpdate]
+
+
 class CallLog:
     """Calls without an end, in the order the flow made them.
 
@@ -46,8 +63,6 @@ class CallLog:
         self._news: list[CallUpdate] = []
         #: That of the newest command.
         self.last_number = 0
-        #: Updates of calls that nobody made, or that ended long ago.
-        self.unknown_count = 0
 
     def add(self, run: Run) -> None:
         """Note a call the flow makes."""
@@ -87,9 +102,7 @@ class CallLog:
         """Note what a batch says of calls."""
         for update in updates:
             call = self._calls.get(update.call_id)
-            if call is None:
-                self.unknown_count += 1
-            elif update.state > call.update.state and call.is_open:
+            if call is not None and update.state > call.update.state and call.is_open:
                 call.update = update
                 self._news.append(update)
 
@@ -106,3 +119,20 @@ class CallLog:
                 self._calls.pop(update.call_id, None)
                 self._cancelled.pop(update.call_id, None)
         return news
+
+    def dump(self) -> CallLogRecord:
+        """Return all there is to keep."""
+        calls = [
+            CallRecord(one.run, one.update, bool(one.cancel_number)) for one in self._calls.values()
+        ]
+        return CallLogRecord(calls, list(self._news))
+
+    def load(self, record: CallLogRecord) -> None:
+        """Go on from what was kept."""
+        for one in record.calls:
+            self.add(one.run)
+            self._calls[one.run.call_id].update = one.update
+        for one in record.calls:
+            if one.cancelled:
+                self.cancel(one.run.call_id)
+        self._news = list(record.news)

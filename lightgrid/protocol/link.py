@@ -8,68 +8,44 @@ a refused message counts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
 
 from lightgrid.errors import MisfitError, Reason, RefusedError
-from lightgrid.protocol.calls import CallLog
+from lightgrid.protocol.calls import CallLog, CallLogRecord
+from lightgrid.protocol.features import FEATURES, UPDATES
+from lightgrid.protocol.holder import Holder, HolderRecord
 from lightgrid.protocol.intake import Intake
+from lightgrid.protocol.limits import LeaseTerms, Limits
+from lightgrid.protocol.merged import Merged
 from lightgrid.protocol.messages import (
     Ack,
     Batch,
     CallError,
     CallState,
-    CallUpdate,
     Command,
     Registration,
-    Resync,
     Run,
     Stop,
     Update,
 )
-from lightgrid.protocol.replica import Replica
-from lightgrid.protocol.session import Lease, Session
+from lightgrid.protocol.replica import Replica, ReplicaRecord
+from lightgrid.protocol.session import Session
 from lightgrid.protocol.told import Told
-from lightgrid.state.delta import Op, Set
-from lightgrid.state.sizes import MAX_NODES, MAX_STATE_BYTES
+from lightgrid.state.delta import Set
 from lightgrid.state.values import Value, copy_value
 
-#: A feature of the work: it wants `Update` commands while it runs.
-UPDATES: Final = "updates"
-#: A feature of the work: it reads `Run.python_arguments`.
-PYTHON_ARGUMENTS: Final = "python-arguments"
-FEATURES: Final = (UPDATES, PYTHON_ARGUMENTS)
-#: Processes that are refused because a newer one holds the work; older ones are dead.
-_MAX_FENCED: Final = 1000
 
+@dataclass(slots=True, frozen=True)
+class LinkRecord:
+    """What the flow server knows of one work and owes it, over a restart of the server."""
 
-@dataclass(slots=True)
-class Settings:
-    """What the server promises and accepts; `Limits` of work_service.proto and the lease."""
-
-    heartbeat_interval_s: float = 10.0
-    lease_ttl_s: float = 30.0
-    max_message_bytes: int = 4 * 2**20
-    max_batch_bytes: int = MAX_STATE_BYTES
-    max_ops_per_message: int = 4096
-    max_path_segments: int = 32
-    max_value_depth: int = 24
-    max_nodes: int = MAX_NODES
-
-
-@dataclass(slots=True)
-class Merged:
-    """What a merge brings to the flow, between two of its runs.
-
-    Attributes:
-        ops: What changes for the flow.
-        calls: Progress of calls.
-        told_ops: How many ops that were in the batches it merges.
-    """
-
-    ops: Sequence[Op]
-    calls: list[CallUpdate]
-    told_ops: int
+    holder: HolderRecord
+    replica: ReplicaRecord
+    calls: CallLogRecord
+    acked_seq: int
+    applied_seq: int
+    snapshot_required: bool
+    start_revision: int
 
 
 class WorkLink:
@@ -78,7 +54,7 @@ class WorkLink:
     Args:
         name: The work's name in the component tree: "root.w".
         variables: Its declared variables and their first values.
-        settings: Limits and lease; read at every use, so it may be stretched.
+        limits: What is accepted.
         receives_updates: It is told what the flow writes while it runs.
         is_program: Its calls start a program and end by its exit code, not when it leaves.
 
@@ -89,7 +65,7 @@ class WorkLink:
         self,
         name: str,
         variables: dict[str, Value],
-        settings: Settings,
+        limits: Limits,
         *,
         receives_updates: bool = False,
         is_program: bool = False,
@@ -98,30 +74,33 @@ class WorkLink:
         self.replica = Replica(
             variables,
             receives_updates=receives_updates,
-            max_nodes=settings.max_nodes,
-            max_bytes=settings.max_batch_bytes,
+            max_nodes=limits.max_nodes,
+            max_bytes=limits.max_batch_bytes,
         )
         self.calls = CallLog()
-        self.session: Session | None = None
-        self._settings = settings
+        self._holder = Holder(name)
+        self._limits = limits
         self._receives_updates = receives_updates
         self._is_program = is_program
-        self._intake = Intake(settings.max_batch_bytes, settings.max_nodes)
-        self._epoch = 0
-        self._fenced: dict[str, None] = {}  # processes that are to stay away, oldest first
-        self._gone = False  # the holder is known to be gone
+        self._intake = Intake(limits.max_batch_bytes, limits.max_nodes)
         self._applied_seq = 0
-        self._stop: Stop | None = None
-        self._left = False  # it was stopped and has left
         self._start_revision = 0  # what the newest started process has seen of the flow's writes
-        self._resyncs = 0
-        self._wants_snapshot = False
         self._staged_stream = 0  # whose parts the intake holds
 
     # --- joining and leaving ---------------------------------------------------
 
+    @property
+    def session(self) -> Session | None:
+        """The newest session, also when its holder is gone."""
+        return self._holder.session
+
     def register(
-        self, instance_id: str, session_id: str, features: Sequence[str], now_s: float
+        self,
+        instance_id: str,
+        session_id: str,
+        features: Sequence[str],
+        terms: LeaseTerms,
+        now_s: float,
     ) -> Registration:
         """Let a process join, or join again, as this work.
 
@@ -129,39 +108,25 @@ class WorkLink:
             instance_id: Random, of one run of a process.
             session_id: What to call the session if a new one begins.
             features: What the process knows.
+            terms: Told to the process.
             now_s: The time.
 
         Raises:
             RefusedError: EPOCH_FENCED, WORK_STOPPED or WORK_HELD.
         """
-        if instance_id in self._fenced:
-            raise RefusedError(
-                Reason.EPOCH_FENCED, f"a newer process holds {self.name}; this one is to leave"
-            )
-        if self._left:
-            raise RefusedError(Reason.WORK_STOPPED, f"the flow has stopped {self.name}")
-        held = self.session
-        if held is not None and held.instance_id == instance_id and not self._gone:
-            # Nothing of the old streams is taken from here on: only then is acked_seq final.
-            held.end_streams()
-            held.lease.ttl_s = self._settings.lease_ttl_s  # what the work is told now
-            held.lease.renew(now_s)
-        else:
-            if held is not None and held.instance_id != instance_id:
-                if held.streams and not self._gone and not held.lease.is_over(now_s):
-                    raise RefusedError(
-                        Reason.WORK_HELD, f"another process holds {self.name} and is connected"
-                    )
-                self._fence(held)
-            held = self._begin_epoch(instance_id, session_id, features, now_s)
+        before = self.session
+        known = tuple(feature for feature in features if feature in FEATURES)
+        session = self._holder.admit(instance_id, session_id, known, terms.lease_ttl_s, now_s)
+        if session is not before:
+            self._begin_epoch(session, before)
         return Registration(
-            session_id=held.session_id,
-            epoch=held.epoch,
+            session_id=session.session_id,
+            epoch=session.epoch,
             acked_seq=self._intake.acked_seq,
             snapshot_required=self._intake.snapshot_required,
-            heartbeat_interval_s=self._settings.heartbeat_interval_s,
-            lease_ttl_s=self._settings.lease_ttl_s,
-            features=held.features,
+            terms=terms,
+            limits=self._limits,
+            features=session.features,
         )
 
     def release(self, final_seq: int) -> None:
@@ -176,9 +141,8 @@ class WorkLink:
                 f"batch {self._intake.acked_seq} of {final_seq} is the last one here; ask again",
                 {"acked_seq": self._intake.acked_seq},
             )
-        if self.session is not None:
-            self._fence(self.session)
-        self._end_streams()
+        self._holder.fence()
+        self._holder.gone()
         if not self._is_program:
             self.calls.end_open(CallState.CANCELLED, None)
 
@@ -196,17 +160,17 @@ class WorkLink:
             error: Why, when it did not leave in order: its open calls failed.
             state: How its open calls ended, when it did.
         """
-        self._end_streams()
+        self._holder.gone()
         self.calls.end_open(state if error is None else CallState.FAILED, error)
 
     def is_lost(self, now_s: float) -> bool:
         """Tell whether the holder was silent for longer than its lease."""
-        return self.session is not None and not self._gone and self.session.lease.is_over(now_s)
+        return self._holder.is_lost(now_s)
 
     @property
     def is_held(self) -> bool:
         """Whether a process has joined and has not left."""
-        return self.session is not None and not self._gone
+        return self._holder.is_held
 
     def session_of(self, session_id: str) -> Session:
         """Return the session that an id stands for.
@@ -214,9 +178,7 @@ class WorkLink:
         Raises:
             RefusedError: SESSION_UNKNOWN; register again.
         """
-        if self.session is None or self.session.session_id != session_id or self._gone:
-            raise RefusedError(Reason.SESSION_UNKNOWN, f"no such session of {self.name}")
-        return self.session
+        return self._holder.session_of(session_id)
 
     # --- the delta stream --------------------------------------------------------
 
@@ -259,8 +221,6 @@ class WorkLink:
             ) from error
         self._intake.taken(batch)
         self.calls.take(batch.calls)
-        if batch.snapshot:
-            self._wants_snapshot = False
         return True
 
     def renew(self, stream: int, now_s: float) -> None:
@@ -298,23 +258,16 @@ class WorkLink:
         """Make a run call; what the flow wrote and the work was not told goes with it."""
         # A work that is told of updates gets them in the same stream, before the call.
         if not self.replica.receives_updates:
-            _, run.revision = self.replica.tell(0)
+            run = replace(run, revision=self.replica.tell(0)[1])
         self.calls.add(run)
 
     def stop(self, grace_s: float) -> None:
         """Ask the work to finish and leave."""
-        self._stop = Stop(grace_s)
+        self._holder.stop = Stop(grace_s)
 
     def allow_again(self) -> None:
         """Let a new process hold a work that was stopped."""
-        self._stop = None
-        self._left = False
-
-    def ask_for_snapshot(self) -> None:
-        """Have the work send all it has."""
-        if not self._wants_snapshot:
-            self._wants_snapshot = True
-            self._resyncs += 1
+        self._holder.allow_again()
 
     def commands(
         self, told: Told, *, include_state: Value = None, acks: bool = True
@@ -332,9 +285,6 @@ class WorkLink:
         if acks and (told.acked_seq, told.applied_seq) != (self.acked_seq, self._applied_seq):
             told.acked_seq, told.applied_seq = self.acked_seq, self._applied_seq
             commands.append(Ack(told.acked_seq, told.applied_seq))
-        if self._wants_snapshot and told.resync != self._resyncs:
-            told.resync = self._resyncs
-            commands.append(Resync())
         if include_state is not None:
             _, newest = self.replica.tell(0)
             told.revision = max(told.revision, newest)
@@ -346,40 +296,46 @@ class WorkLink:
                 told.revision = newest
                 commands.append(Update(newest, ops))
         commands += told.call_commands(self.calls, self.replica)
-        if self._stop is not None and not told.stop:
+        if self._holder.stop is not None and not told.stop:
             told.stop = True
-            commands.append(self._stop)
+            commands.append(self._holder.stop)
         return commands
 
-    def _fence(self, session: Session) -> None:
-        self._fenced[session.instance_id] = None
-        if len(self._fenced) > _MAX_FENCED:
-            del self._fenced[next(iter(self._fenced))]
+    # --- over a restart of the server ----------------------------------------------
 
-    def _end_streams(self) -> None:
-        self._gone = True
+    def dump(self) -> LinkRecord:
+        """Return all there is to keep, as it is at this moment. Cost: O(state)."""
+        return LinkRecord(
+            holder=self._holder.dump(),
+            replica=self.replica.dump(),
+            calls=self.calls.dump(),
+            acked_seq=self._intake.acked_seq,
+            applied_seq=self._applied_seq,
+            snapshot_required=self._intake.snapshot_required,
+            start_revision=self._start_revision,
+        )
+
+    def load(self, record: LinkRecord, terms: LeaseTerms, now_s: float) -> None:
+        """Go on from what was kept, in a link that has just been made."""
+        self._holder.load(record.holder, terms.lease_ttl_s, now_s)
+        self.replica.load(record.replica)
+        self.calls.load(record.calls)
+        self._intake.acked_seq = record.acked_seq
+        self._intake.snapshot_required = record.snapshot_required
+        self._applied_seq = record.applied_seq
+        self._start_revision = record.start_revision
         if self.session is not None:
-            self.session.end_streams()
-        if self._stop is not None:
-            self._left = True
+            self._note_features(self.session)
 
-    def _begin_epoch(
-        self, instance_id: str, session_id: str, features: Sequence[str], now_s: float
-    ) -> Session:
-        self._epoch += 1
-        self._gone = False
+    def _begin_epoch(self, session: Session, before: Session | None) -> None:
         self._applied_seq = 0
-        self._intake = Intake(self._settings.max_batch_bytes, self._settings.max_nodes)
-        if self.session is None or self.session.instance_id != instance_id:
+        self._intake = Intake(self._limits.max_batch_bytes, self._limits.max_nodes)
+        if before is None or before.instance_id != session.instance_id:
             # A new process has seen what it was started with, and gets what goes with open
             # calls. One that was given up and is back still has what it was told.
             with_calls = (call.run.revision for call in self.calls.open_calls())
             self.replica.told_revision = max(self._start_revision, *with_calls, 0)
-        lease = Lease(self._settings.lease_ttl_s, now_s + self._settings.lease_ttl_s)
-        known = tuple(feature for feature in features if feature in FEATURES)
-        self.replica.receives_updates = self._receives_updates and UPDATES in known
-        last_stream = self.session.last_stream if self.session is not None else 0
-        self.session = Session(
-            session_id, self._epoch, instance_id, known, lease, last_stream=last_stream
-        )
-        return self.session
+        self._note_features(session)
+
+    def _note_features(self, session: Session) -> None:
+        self.replica.receives_updates = self._receives_updates and UPDATES in session.features

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from lightgrid.protocol.limits import LeaseTerms, Limits
 from lightgrid.state.delta import Op
 from lightgrid.state.values import Value
 
@@ -80,8 +81,8 @@ class Registration:
     epoch: int
     acked_seq: int
     snapshot_required: bool
-    heartbeat_interval_s: float
-    lease_ttl_s: float
+    terms: LeaseTerms
+    limits: Limits
     features: Sequence[str] = ()
 
 

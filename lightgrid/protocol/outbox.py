@@ -82,12 +82,8 @@ class Outbox:
         """Whether the server has taken everything that was put."""
         return not self._kept and not self._snapshot_needed
 
-    def put(self, ops: Sequence[Op] = (), calls: Sequence[CallUpdate] = ()) -> int:
-        """Make the next batch of these changes, which `variables` already has.
-
-        Returns:
-            The number under which, or under a later one, the server gets them.
-        """
+    def put(self, ops: Sequence[Op] = (), calls: Sequence[CallUpdate] = ()) -> None:
+        """Make the next batch of these changes, which `variables` already has."""
         joins = self._may_join(len(ops) + len(calls))
         seq = self._last_seq + (not joins)
         for update in calls:
@@ -97,17 +93,16 @@ class Outbox:
             else:
                 self._begun[update.call_id] = update
         if self._snapshot_needed:
-            return seq  # the snapshot will carry both
+            return  # the snapshot will carry both
         if joins:
             self._join_newest(ops, calls)
-            return seq
+            return
         self._last_seq = seq
         self._kept.append(Batch(seq, ops, calls, seen_revision=self.seen_revision))
         self._unsent += 1
         self._fresh += 1
         if len(self._kept) > _MAX_KEPT:
             self.need_snapshot()
-        return seq
 
     def next(self) -> Batch | None:
         """Return the batch to send next on the live stream, if any."""
@@ -116,7 +111,6 @@ class Outbox:
             self._last_seq += 1
             ends = [update for _, update in self._ends]
             calls = [*ends, *self._begun.values()]
-            self._ends = deque((self._last_seq, update) for update in ends)
             whole = Set((), copy_value(self._variables()))
             self._kept.append(
                 Batch(

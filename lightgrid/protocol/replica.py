@@ -45,12 +45,27 @@ _MAX_WRITES_PER_VARIABLE: Final = 64
 _MAX_TOLD_WRITES: Final = 1024
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, frozen=True)
 class FlowWrite:
     """One op of the flow that the work has not yet seen."""
 
     revision: int
     op: Op
+
+
+@dataclass(slots=True, frozen=True)
+class ReplicaRecord:
+    """What is kept of a work's variables over a restart of the flow server.
+
+    Attributes:
+        published: What the work has sent, every batch whole.
+        overlay: What the flow wrote and the work has not yet seen.
+        told_revision: The highest revision that was told to the work.
+    """
+
+    published: dict[str, Value]
+    overlay: Sequence[FlowWrite]
+    told_revision: int
 
 
 class Replica:
@@ -169,6 +184,22 @@ class Replica:
         newest = max((write.revision for write in writes), default=0)
         self.told_revision = max(self.told_revision, newest)
         return [write.op for write in writes], newest
+
+    def dump(self) -> ReplicaRecord:
+        """Return all there is to keep. Cost: O(state)."""
+        return ReplicaRecord(copy_value(self.published), list(self.overlay), self.told_revision)
+
+    def load(self, record: ReplicaRecord) -> None:
+        """Go on from what was kept of the variables that are still declared.
+
+        The next merge brings the view up to it, whatever the view is by then.
+        """
+        kept = {name: value for name, value in record.published.items() if name in self.published}
+        self.published.update(copy_value(kept))
+        self.overlay = [w for w in record.overlay if variable_of(w.op) in self.published]
+        self.told_revision = record.told_revision
+        self._rebuild = dict.fromkeys(self.published)
+        self._budget.reset(size_of(self.published))
 
     def _current(self, name: str) -> Value:
         """Return a variable as the flow is to see it: the overlay over what was published."""

@@ -1,4 +1,4 @@
-"""Who holds a work's name: sessions, epochs, leases, and the fence between them."""
+"""One holder of a work's name for one epoch: its streams and its lease."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ class Session:
             that only rise: an older stream of a kind was superseded.
         last_stream: The newest stream's number. The next holder goes on from it, or
             a half-open stream of this one would pass for one of its own.
+        is_awaited: The server has begun anew since: for as long as the lease lasts the
+            holder is expected back, and keeps the name as if it were connected.
     """
 
     session_id: str
@@ -44,6 +46,12 @@ class Session:
     lease: Lease
     streams: dict[str, int] = field(default_factory=dict)
     last_stream: int = 0
+    is_awaited: bool = False
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the holder has a live stream, or is to be counted as if it had."""
+        return bool(self.streams) or self.is_awaited
 
     def open_stream(self, kind: str) -> int:
         """Return the number of a new stream, which supersedes the last of its kind."""
@@ -63,3 +71,4 @@ class Session:
     def end_streams(self) -> None:
         """Let none of the live streams count any more."""
         self.streams.clear()
+        self.is_awaited = False

@@ -24,7 +24,6 @@ class Told:
         applied_seq: And to be applied.
         revision: What the work has seen of the flow's writes.
         stop: Whether it was asked to leave.
-        resync: How often it was asked for a snapshot.
         call_number: Of the newest call (`Call.number`).
         noted_number: Of the newest call or cancel that is told, or waits to be.
         waiting_calls: Calls that come next.
@@ -34,7 +33,6 @@ class Told:
     applied_seq: int = -1
     revision: int = 0
     stop: bool = False
-    resync: int = 0
     call_number: int = 0
     noted_number: int = 0
     waiting_calls: deque[Call] = field(default_factory=deque)

@@ -21,8 +21,9 @@ from lightgrid.component.flow import Flow, FlowExit
 from lightgrid.component.status import StatusReason
 from lightgrid.component.work import Work
 from lightgrid.errors import SlowFlowWarning, place_of
-from lightgrid.protocol.link import Merged
-from lightgrid.runtime.events import Event, Exited, Heard, Joined, OutsideUpdate, Silent
+from lightgrid.protocol.events import Heard, Joined, Silent
+from lightgrid.protocol.merged import Merged
+from lightgrid.runtime.events import Event, Exited, OutsideUpdate
 from lightgrid.runtime.flow_backend import FlowBackend
 from lightgrid.runtime.flow_changes import FlowChanges
 from lightgrid.runtime.hub import Hub

@@ -36,18 +36,27 @@ class Bell:
         return True
 
 
-@contextmanager
-def listening(bells: list[Bell]) -> Iterator[Bell]:
-    """Have a bell among those that are rung, for as long as it is needed."""
-    bell = Bell()
-    bells.append(bell)
-    try:
-        yield bell
-    finally:
-        bells.remove(bell)
+class Bells:
+    """Bells that are rung together, by any thread.
 
+    One thread adds and removes them while another rings: so there is a new tuple
+    after each change, and who rings walks the one that he found.
+    """
 
-def ring(bells: list[Bell]) -> None:
-    """Ring all of them."""
-    for bell in bells:
-        bell.ring()
+    def __init__(self) -> None:
+        self._bells: tuple[Bell, ...] = ()
+
+    def ring(self) -> None:
+        """Ring all of them."""
+        for bell in self._bells:
+            bell.ring()
+
+    @contextmanager
+    def listening(self) -> Iterator[Bell]:
+        """Have a bell among them for as long as it is needed. In the loop's thread alone."""
+        bell = Bell()
+        self._bells = (*self._bells, bell)
+        try:
+            yield bell
+        finally:
+            self._bells = tuple(one for one in self._bells if one is not bell)

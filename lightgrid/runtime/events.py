@@ -6,37 +6,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from lightgrid.protocol.events import PeerEvent
 from lightgrid.state.delta import Op
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """A process has joined as a work; `user_agent` says which, for people."""
-
-    work: str
-    epoch: int
-    user_agent: str
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """A work said goodbye."""
-
-    work: str
-
-
-@dataclass(frozen=True, slots=True)
-class Silent:
-    """A work has not been heard of for its lease."""
-
-    work: str
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A work that was silent is heard again."""
-
-    work: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +29,4 @@ class OutsideUpdate:
     answer: Future[int]
 
 
-Event = Joined | Left | Silent | Heard | Exited | OutsideUpdate
+Event = PeerEvent | Exited | OutsideUpdate

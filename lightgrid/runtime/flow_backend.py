@@ -156,7 +156,7 @@ class FlowBackend:
             receives_updates=work.receive_updates,
             is_program=work._lightgrid_program((), {}) is not None,
             # Now, as the flow may read at once with which token a process dials in.
-            generation=self._hub.new_generation(node.name),
+            generation=self._hub.works.new_generation(node.name),
         )
         self._outputs.step(add)
         self._statuses.process_moved(work, WorkStage.NOT_STARTED)

@@ -119,7 +119,7 @@ class Server:
     async def _serve(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         server = grpc.aio.server(options=self._options())
-        edge = Edge(server, self._auth, self._hub.settings.max_message_bytes)
+        edge = Edge(server, self._auth, self._hub.limits.max_message_bytes)
         work_service_pb2_grpc.add_WorkServiceServicer_to_server(
             WorkServicer(self._hub, self._rotation), edge
         )
@@ -166,8 +166,8 @@ class Server:
 
     async def _sweep_leases(self) -> None:
         while True:
-            await asyncio.sleep(self._hub.sweep_interval_s)
-            self._hub.sweep_leases()
+            await asyncio.sleep(self._hub.works.sweep_interval_s)
+            self._hub.works.sweep_leases()
 
     def _options(self) -> list[tuple[str, int]]:
         return [
@@ -181,7 +181,7 @@ class Server:
             ("grpc.http2.min_ping_interval_without_data_ms", 4_000),
             (
                 "grpc.max_receive_message_length",
-                _LARGEST_READ * self._hub.settings.max_message_bytes,
+                _LARGEST_READ * self._hub.limits.max_message_bytes,
             ),
             ("grpc.max_send_message_length", -1),
         ]

@@ -35,7 +35,7 @@ class StateServicer(state_service_pb2_grpc.StateServiceServicer):
         """Return what is at a path."""
         caller().check_app()
         revision, value = self._hub.read(tuple(request.path))
-        limit = request.max_message_bytes or self._hub.settings.max_message_bytes
+        limit = request.max_message_bytes or self._hub.limits.max_message_bytes
         return encode_state(self._hub.tree.tree_id, revision, value, limit)
 
     async def UpdateState(  # noqa: N802 - the contract's name
@@ -43,7 +43,7 @@ class StateServicer(state_service_pb2_grpc.StateServiceServicer):
     ) -> state_service_pb2.UpdateStateResponse:
         """Change declared variables, between two runs of the flow."""
         caller().check_app()
-        update = decode_update(request, self._hub.settings)
+        update = decode_update(request, self._hub.limits)
         answer = self._hub.request_update(
             update.ops,
             f"outside:{update.client_name}",
@@ -64,19 +64,18 @@ class StateServicer(state_service_pb2_grpc.StateServiceServicer):
         """
         caller().check_app()
         hub, watched = self._hub, tuple(request.path)
-        settings = hub.settings
+        limits = hub.limits
         min_interval_s = decode_duration(request.min_interval)
         revision = request.after_revision if request.tree_id == hub.tree.tree_id else None
-        bell = hub.watch()
-        try:
+        with hub.watchers.listening() as bell:
             while True:
                 begin_s = time.monotonic()
                 news, revision = self._news(watched, revision)
                 if news is not None:
                     for message in encode_news(
                         news,
-                        settings.max_message_bytes,
-                        settings.max_ops_per_message,
+                        limits.max_message_bytes,
+                        limits.max_ops_per_message,
                         request.max_message_bytes,
                     ):
                         yield message
@@ -86,8 +85,6 @@ class StateServicer(state_service_pb2_grpc.StateServiceServicer):
                 pause_s = begin_s + min_interval_s - time.monotonic()
                 if pause_s > 0:
                     await asyncio.sleep(pause_s)
-        finally:
-            hub.unwatch(bell)
 
     def _news(self, watched: Path, revision: int | None) -> tuple[News | None, int]:
         """Return what to tell after a revision, and the revision then."""

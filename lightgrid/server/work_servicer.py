@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from lightgrid.errors import Reason, RefusedError
-from lightgrid.protocol.told import Told
-from lightgrid.runtime.bell import listening
+from lightgrid.protocol.stream import Wake
 from lightgrid.runtime.hub import Hub
 from lightgrid.server.edge import caller
 from lightgrid.server.rotation import Rotation
@@ -28,21 +27,21 @@ class WorkServicer(work_service_pb2_grpc.WorkServiceServicer):
         self, request: work_service_pb2.RegisterWorkRequest, context: Any
     ) -> work_service_pb2.RegisterWorkResponse:
         """Let a process join as a work."""
-        generation = self._hub.generation_of(request.work)
+        generation = self._hub.works.generation_of(request.work)
         caller().check_work(request.work, generation)
         if not request.instance_id:
             raise RefusedError(Reason.BAD_OP, "instance_id is empty")
-        registration = self._hub.register(
+        registration = self._hub.works.register(
             request.work, request.instance_id, list(request.features), request.user_agent
         )
-        return encode_registration(registration, self._hub.settings)
+        return encode_registration(registration)
 
     async def ReleaseWork(  # noqa: N802 - the contract's name
         self, request: work_service_pb2.ReleaseWorkRequest, context: Any
     ) -> work_service_pb2.ReleaseWorkResponse:
         """Let a work leave."""
         self._check_session(request.session_id, context)
-        self._hub.release(request.session_id, request.final_seq)
+        self._hub.works.release(request.session_id, request.final_seq)
         return work_service_pb2.ReleaseWorkResponse()
 
     async def WatchCommands(  # noqa: N802 - the contract's name
@@ -50,31 +49,25 @@ class WorkServicer(work_service_pb2_grpc.WorkServiceServicer):
     ) -> AsyncIterator[work_service_pb2.WatchCommandsResponse]:
         """Tell a work what holds, then what is new."""
         self._check_session(request.session_id, context)
-        port, stream = self._hub.open_command_stream(request.session_id)
-        settings = self._hub.settings
-        told = Told(revision=request.seen_revision)
+        works, limits = self._hub.works, self._hub.limits
+        stream = works.open_stream(request.session_id, "commands", request.seen_revision)
         include_state = request.include_state
         end_s = time.monotonic() + self._rotation.lifetime_s()
-        with listening(port.command_bells) as bell:
+        with works.listening(stream, Wake.COMMANDS) as bell:
             try:
                 while (left_s := end_s - time.monotonic()) > 0 and not self._hub.is_draining:
-                    commands = self._hub.commands(port, stream, told, include_state=include_state)
-                    if commands is None:
-                        raise RefusedError(
-                            Reason.STREAM_SUPERSEDED,
-                            f"another command stream of {port.link.name} took over",
-                        )
+                    commands = works.commands(stream, include_state=include_state)
                     include_state = False
                     for command in commands:
                         for message in encode_command(
-                            command, settings.max_message_bytes, settings.max_ops_per_message
+                            command, limits.max_message_bytes, limits.max_ops_per_message
                         ):
                             yield message
                     if not commands:
                         await bell.wait(left_s)
             finally:
-                self._hub.close_command_stream(port, stream)
+                works.close_stream(stream)
 
     def _check_session(self, session_id: str, context: Any) -> None:
-        work, generation = self._hub.work_of(session_id)
+        work, generation = self._hub.works.work_of(session_id)
         caller().check_work(work, generation)

@@ -12,7 +12,7 @@ from lightgrid.wire.splitting import Packer, split_op
 from lightgrid_protos.v1.delta_service_pb2 import StreamDeltasRequest
 
 if TYPE_CHECKING:
-    from lightgrid.protocol.link import Settings
+    from lightgrid.protocol.limits import Limits
 
 
 def encode_batch(
@@ -64,7 +64,7 @@ def encode_batch(
     return packer.finish()
 
 
-def decode_batch_part(message: StreamDeltasRequest, settings: Settings = DEFAULTS) -> Batch:
+def decode_batch_part(message: StreamDeltasRequest, limits: Limits = DEFAULTS) -> Batch:
     """Return one message's part of a batch; a heartbeat has number 0.
 
     Raises:
@@ -75,8 +75,8 @@ def decode_batch_part(message: StreamDeltasRequest, settings: Settings = DEFAULT
         raise RefusedError(Reason.BAD_OP, "this message has no number, yet carries something")
     return Batch(
         seq=message.seq,
-        ops=decode_ops(message.ops, settings),
-        calls=[decode_call_update(update, settings) for update in updates] if updates else (),
+        ops=decode_ops(message.ops, limits),
+        calls=[decode_call_update(update, limits) for update in updates] if updates else (),
         snapshot=message.snapshot,
         seen_revision=message.seen_revision,
         more=message.more,

@@ -11,7 +11,7 @@ from lightgrid.wire.values import decode_value, encode_value
 from lightgrid_protos.v1 import delta_service_pb2, value_pb2
 
 if TYPE_CHECKING:
-    from lightgrid.protocol.link import Settings
+    from lightgrid.protocol.limits import Limits
     from lightgrid.state.values import Value
 
 #: Where a result stands in the tree is the flow's affair; here it is one deep, as a variable is.
@@ -37,7 +37,7 @@ def encode_call_update(update: CallUpdate, message: delta_service_pb2.CallUpdate
         message.error.SetInParent()
 
 
-def decode_call_update(message: delta_service_pb2.CallUpdate, settings: Settings) -> CallUpdate:
+def decode_call_update(message: delta_service_pb2.CallUpdate, limits: Limits) -> CallUpdate:
     """Return an update of a call.
 
     Raises:
@@ -57,7 +57,7 @@ def decode_call_update(message: delta_service_pb2.CallUpdate, settings: Settings
         error = CallError(told.type_name, told.message, told.trace)
     result = None
     if message.HasField("result"):
-        result = decode_value(message.result, _RESULT, settings.max_value_depth)
+        result = decode_value(message.result, _RESULT, limits.max_value_depth)
     return CallUpdate(message.call_id, CallState(number), result, error)
 
 

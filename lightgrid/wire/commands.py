@@ -20,7 +20,7 @@ from lightgrid_protos.v1 import value_pb2
 from lightgrid_protos.v1.work_service_pb2 import WatchCommandsResponse
 
 if TYPE_CHECKING:
-    from lightgrid.protocol.link import Settings
+    from lightgrid.protocol.limits import Limits
 
 
 def encode_command(
@@ -63,8 +63,8 @@ def encode_command(
 class CommandJoiner:
     """Puts the parts of commands together, for the reader of one stream."""
 
-    def __init__(self, settings: Settings = DEFAULTS) -> None:
-        self._settings = settings
+    def __init__(self, limits: Limits = DEFAULTS) -> None:
+        self._limits = limits
         self._begun: Run | Update | None = None
 
     def offer(self, message: WatchCommandsResponse) -> Command | None:
@@ -75,7 +75,7 @@ class CommandJoiner:
         Raises:
             RefusedError: BAD_OP for parts of different commands, or as `decode_ops`.
         """
-        part = _decode_part(message, self._settings)
+        part = _decode_part(message, self._limits)
         if part is None:
             return None
         if self._begun is not None:
@@ -159,13 +159,13 @@ def _argument(
     return message, size_bytes
 
 
-def _decode_part(message: WatchCommandsResponse, settings: Settings) -> Command | None:
+def _decode_part(message: WatchCommandsResponse, limits: Limits) -> Command | None:
     kind = message.WhichOneof("command")
     if kind == "ack":
         return Ack(message.ack.acked_seq, message.ack.applied_seq)
     if kind == "run":
         run = message.run
-        depth = settings.max_value_depth
+        depth = limits.max_value_depth
         return Run(
             call_id=run.call_id,
             method_name=run.method_name or "run",
@@ -174,7 +174,7 @@ def _decode_part(message: WatchCommandsResponse, settings: Settings) -> Command 
                 for index, value in enumerate(run.args)
             ],
             kwargs={name: decode_value(run.kwargs[name], (name,), depth) for name in run.kwargs},
-            ops=decode_ops(run.ops, settings),
+            ops=decode_ops(run.ops, limits),
             revision=run.revision,
             python_arguments=run.python_arguments,
         )
@@ -186,7 +186,7 @@ def _decode_part(message: WatchCommandsResponse, settings: Settings) -> Command 
         return Resync()
     if kind == "update":
         update = message.update
-        return Update(update.revision, decode_ops(update.ops, settings), update.snapshot)
+        return Update(update.revision, decode_ops(update.ops, limits), update.snapshot)
     return None
 
 

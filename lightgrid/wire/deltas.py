@@ -17,7 +17,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from lightgrid.errors import Reason, RefusedError, UnsupportedValueError
-from lightgrid.protocol.link import Settings
+from lightgrid.protocol.limits import Limits
 from lightgrid.state.delta import Assignments, Op, Path, Remove, Set, Splice
 from lightgrid.state.values import Numbers, Value
 from lightgrid.wire.values import (
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from lightgrid_protos.v1 import delta_pb2
 
 #: What a peer accepts that has not said otherwise.
-DEFAULTS: Final = Settings()
+DEFAULTS: Final = Limits()
 
 
 def encode_ops(
@@ -82,14 +82,14 @@ def encode_ops(
 
 def decode_ops(
     messages: Sequence[delta_pb2.DeltaOp],
-    settings: Settings = DEFAULTS,
+    limits: Limits = DEFAULTS,
     depth_of: Callable[[Path], int] = len,
 ) -> Sequence[Op]:
     """Return the ops of one message.
 
     Args:
         messages: From anyone.
-        settings: What is accepted.
+        limits: What is accepted.
         depth_of: How deep a place lies, for the limit on nesting.
 
     Returns:
@@ -98,8 +98,8 @@ def decode_ops(
     Raises:
         RefusedError: LIMIT_EXCEEDED, UNKNOWN_OP, UNKNOWN_VALUE_KIND or BAD_OP.
     """
-    if len(messages) > settings.max_ops_per_message:
-        raise _over_limit("max_ops_per_message", settings.max_ops_per_message, len(messages))
+    if len(messages) > limits.max_ops_per_message:
+        raise _over_limit("max_ops_per_message", limits.max_ops_per_message, len(messages))
     values: dict[str, Value] = {}
     rest = iter(messages)
     for message in rest:
@@ -116,7 +116,7 @@ def decode_ops(
     # What came until here is told by its last values: no op of another kind lies between.
     ops = list(Assignments(values))
     ops.extend(
-        _decode_op(one, tuple(one.path[:]), settings, depth_of) for one in chain((message,), rest)
+        _decode_op(one, tuple(one.path[:]), limits, depth_of) for one in chain((message,), rest)
     )
     return ops
 
@@ -142,25 +142,25 @@ def encode_op(op: Op, message: delta_pb2.DeltaOp, depth_of: Callable[[Path], int
 def _decode_op(
     message: delta_pb2.DeltaOp,
     path: Path,
-    settings: Settings,
+    limits: Limits,
     depth_of: Callable[[Path], int],
 ) -> Op:
-    if len(path) > settings.max_path_segments:
-        raise _over_limit("max_path_segments", settings.max_path_segments, len(path))
+    if len(path) > limits.max_path_segments:
+        raise _over_limit("max_path_segments", limits.max_path_segments, len(path))
     value = message.set
     leaf = value.int_value or value.double_value or value.string_value or decode_falsy(value)
     if leaf is not NO_SCALAR:
         return Set(path, leaf)
     action = message.WhichOneof("action")
     if action == "set":
-        value = decode_value(message.set, path, settings.max_value_depth, depth_of(path))
+        value = decode_value(message.set, path, limits.max_value_depth, depth_of(path))
         is_packed = message.set.WhichOneof("kind") in ("double_list", "int_list")
         return Set(path, Numbers(value) if is_packed else value)
     if action == "remove":
         return Remove(path)
     if action == "splice":
         splice = message.splice
-        items = decode_values(splice.insert, path, settings.max_value_depth, depth_of(path))
+        items = decode_values(splice.insert, path, limits.max_value_depth, depth_of(path))
         return Splice(path, splice.start, splice.delete_count, items)
     raise RefusedError(
         Reason.UNKNOWN_OP,

@@ -29,7 +29,7 @@ from lightgrid_protos.v1.state_service_pb2 import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from lightgrid.protocol.link import Settings
+    from lightgrid.protocol.limits import Limits
     from lightgrid_protos.v1.delta_pb2 import DeltaOp
 
 #: A whole tree is deeper than a variable may be: protobuf parsers stop at 100
@@ -248,7 +248,7 @@ def encode_update(update: StateUpdate) -> UpdateStateRequest:
     return message
 
 
-def decode_update(message: UpdateStateRequest, settings: Settings = DEFAULTS) -> StateUpdate:
+def decode_update(message: UpdateStateRequest, limits: Limits = DEFAULTS) -> StateUpdate:
     """Return a change from outside.
 
     Raises:
@@ -256,7 +256,7 @@ def decode_update(message: UpdateStateRequest, settings: Settings = DEFAULTS) ->
     """
     has_expected = message.HasField("expected_revision")
     return StateUpdate(
-        ops=decode_ops(message.ops, settings, depth_in_variables),
+        ops=decode_ops(message.ops, limits, depth_in_variables),
         request_id=message.request_id,
         expected_revision=message.expected_revision if has_expected else None,
         client_name=message.client_name,

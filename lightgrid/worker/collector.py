@@ -58,7 +58,9 @@ class Collector:
         self._node = work._lightgrid_node
         # What `__init__` assigned is what the flow has too.
         self._node.forget_changes()
-        self.publisher = Publisher(work._lightgrid_vars, self._node.names, seen_revision)
+        self._live = work._lightgrid_vars
+        variables = {name: self._live[name] for name in self._node.names}
+        self.publisher = Publisher(variables, seen_revision)
         self.outbox = self.publisher.outbox
         self.budget = Budget(size_of(self.publisher.mirror))
         self._paces = Paces()
@@ -130,7 +132,7 @@ class Collector:
             update = Update(update.revision, ops)
         written = set(map(variable_of, update.ops))
         errors = self.collect(everything=update.snapshot, also=written)
-        for name in set(map(variable_of, self.publisher.receive(update, (), self._apply_live))):
+        for name in set(map(variable_of, self.publisher.receive(update, self._apply_live))):
             self._paces.note(name, is_container=is_container(self.publisher.mirror[name]))
         return errors
 
@@ -147,7 +149,7 @@ class Collector:
         interrupt of user code may come between a store and its mark.
         """
         mirror = self.publisher.mirror
-        now = _values(self.publisher.live, mirror)
+        now = _values(self._live, mirror)
         return compress(mirror, map(operator.is_not, now, mirror.values()))
 
     def _take(self, names: dict[str, bool]) -> dict[str, Any]:
@@ -163,7 +165,7 @@ class Collector:
             self._paces.wake()
         names.update(dict.fromkeys(taken, True))
         while True:
-            values = dict(zip(names, _values(self.publisher.live, names), strict=True))
+            values = dict(zip(names, _values(self._live, names), strict=True))
             if self._node.dirty.keys() <= names.keys():
                 return values
             names.update(dict.fromkeys(self._node.take_changed_names(), True))

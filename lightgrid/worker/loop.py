@@ -28,7 +28,9 @@ from lightgrid.errors import (
     UnsupportedValueError,
     short_name,
 )
-from lightgrid.protocol.link import PYTHON_ARGUMENTS, UPDATES, Settings
+from lightgrid.protocol.features import PYTHON_ARGUMENTS, UPDATES
+from lightgrid.protocol.known_calls import KnownCalls
+from lightgrid.protocol.limits import Limits
 from lightgrid.protocol.messages import (
     CallState,
     CallUpdate,
@@ -39,7 +41,7 @@ from lightgrid.protocol.messages import (
     Update,
 )
 from lightgrid.worker.collector import Collector
-from lightgrid.worker.ends import KnownCalls, spoilt
+from lightgrid.worker.ends import spoilt
 from lightgrid.worker.interrupt import CallCancelled, Interrupter
 from lightgrid.worker.output import say
 from lightgrid.worker.pace import MAX_IDLE_INTERVAL_S, MAX_INTERVAL_S, MIN_INTERVAL_S
@@ -103,7 +105,7 @@ class WorkLoop:
         self._closing: asyncio.Event
 
     @property
-    def limits(self) -> Settings:
+    def limits(self) -> Limits:
         """What the server accepts."""
         return self._session.limits
 
@@ -128,6 +130,7 @@ class WorkLoop:
             self._on_command,
             self._on_progress,
             self._collect_if_due,
+            self._calls,
             wants_state=joining.seen_revision < 0,
             waits_for_holder=joining.seen_revision >= 0,
         )
@@ -211,10 +214,9 @@ class WorkLoop:
 
     def _on_command(self, command: Command) -> None:
         if isinstance(command, Run):
-            self._on_run(command)
+            self._inbox.put(command)
         elif isinstance(command, Cancel):
-            if self._calls.cancel(command.call_id):
-                self._interrupter.interrupt(CallCancelled)
+            self._interrupter.interrupt(CallCancelled)
         elif isinstance(command, Stop):
             self.stop_grace_s = command.grace_s
             self._interrupter.stop()
@@ -222,12 +224,6 @@ class WorkLoop:
             self._held_back.append(command)
             if not self._holds:
                 self._receive_updates()
-
-    def _on_run(self, run: Run) -> None:
-        # A known one comes again on a new stream. Its end, if it has one, is the outbox's to
-        # tell, until the server has taken it.
-        if self._calls.is_new(run):
-            self._inbox.put(run)
 
     def _receive_updates(self) -> None:
         """Apply what the flow wrote; not inside a batch, which it would cut in two."""
@@ -274,11 +270,12 @@ class WorkLoop:
     async def begin_call(self, run: Run) -> bool:
         """Take in what came with a call and tell that it begins; not if it was cancelled."""
         errors = self._collector.receive(Update(run.revision, run.ops))
-        if not self._calls.begin(run):
-            self._end(CallUpdate(run.call_id, CallState.CANCELLED))
+        begun = self._calls.begin(run.call_id)
+        if begun.state.is_end:
+            self._end(begun)
             return False
         self._collector.pace_for_call(MAX_INTERVAL_S)
-        errors += self._collect(CallUpdate(run.call_id, CallState.RUNNING))
+        errors += self._collect(begun)
         self._complain(errors)
         return True
 
@@ -299,11 +296,10 @@ class WorkLoop:
             is_spoilt = errors and update.state is CallState.SUCCEEDED
             self._complaints.update(str(error) for error in errors[:1] if is_spoilt)
             ends.append(spoilt(update, errors[0]) if is_spoilt else update)
-            return ends
+            return ends if self._calls.end(update.call_id) else []
 
         self._collector.collect(end_after, everything=True)
         (end,) = ends
-        self._calls.end(end)
         self._collector.pace_for_call(MAX_IDLE_INTERVAL_S)
         self._session.wake()
         return end
@@ -336,8 +332,8 @@ class WorkLoop:
     async def leave(self, end: CallUpdate | None, within_s: float) -> None:
         """Collect everything, tell it with the end of an open call, and say goodbye."""
         try:
+            ends = (end,) if end is not None and self._calls.end(end.call_id) else ()
             self._calls.current = None
-            ends = () if end is None else (end,)
             self._complain(self._collect(*ends, everything=True))
             if self.refusal is None:
                 await asyncio.wait_for(self._session.release(), within_s)

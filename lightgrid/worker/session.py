@@ -1,8 +1,4 @@
-"""Keeping a work registered: the two streams, and what to do when they end.
-
-What an answer of the server means for a work is said in errors.proto; the
-simulator's model of a work does the same.
-"""
+"""A work's connection: the two streams, opened and read as `Membership` says."""
 
 from __future__ import annotations
 
@@ -16,9 +12,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from lightgrid.errors import FlowUnavailableError, LightgridError, Reason, RefusedError
-from lightgrid.protocol.link import Settings
-from lightgrid.protocol.messages import Ack, Command, Registration, Resync, Update
+from lightgrid.errors import FlowUnavailableError, LightgridError, RefusedError
+from lightgrid.protocol.known_calls import KnownCalls
+from lightgrid.protocol.limits import Limits
+from lightgrid.protocol.membership import Leave, Membership
+from lightgrid.protocol.messages import Ack, Command
 from lightgrid.protocol.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -26,19 +24,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("lightgrid.work")
 
-_MAX_PAUSE_S: Final = 5.0
-_FIRST_PAUSE_S: Final = 0.1
-#: A connection that held for this long was a good one: the next attempt is a first one.
-_STEADY_S: Final = 2.0
-#: What an older process of the same work may take to be found dead.
-_MAX_HELD_S: Final = 60.0
-_RELEASE_PAUSE_S: Final = 0.005
-#: Leaving, a work waits this long for a server that cannot be reached to come back.
-_UNREACHABLE_S: Final = 1.0
-
-_JOIN_AGAIN: Final = frozenset(
-    {Reason.SESSION_UNKNOWN, Reason.STREAM_SUPERSEDED, Reason.SEQUENCE_GAP}
-)
+#: How often to see whether it is time for a goodbye.
+_GOODBYE_INTERVAL_S: Final = 0.005
+#: What a stream that cannot be written to may take to say how it ended.
+_END_S: Final = 1.0
 
 
 class _Wake:
@@ -76,18 +65,13 @@ class WorkSession:
         work: The work's name.
         outbox: What is to be sent.
         features: What this process knows of the protocol.
-        deliver: Called with each command of the server but for `Ack` and `Resync`.
+        deliver: Called with each command that is left to do, as `Membership.take` says.
         on_progress: Called when the server said how far it is, or a stream is up.
         collect: Called when the stream can take more, before the outbox is looked into;
             returns in how many seconds to call it again, unless `wake` comes first.
-        wants_state: Begin with the variables as the flow has them; nothing is sent before.
-        waits_for_holder: Keep asking while another process holds the work: it may be a
-            dead one of which the server does not know yet.
-
-    Attributes:
-        is_up: Batches can be sent.
-        applied_seq: The last batch that the flow's next run sees.
-        limits: What the server accepts.
+        calls: What is known of calls already.
+        wants_state: As `Membership`.
+        waits_for_holder: As `Membership`.
     """
 
     def __init__(
@@ -99,13 +83,18 @@ class WorkSession:
         deliver: Callable[[Command], None],
         on_progress: Callable[[], None],
         collect: Callable[[], float] = lambda: math.inf,
+        calls: KnownCalls | None = None,
         *,
         wants_state: bool = False,
         waits_for_holder: bool = True,
     ) -> None:
-        self.is_up = False
-        self.applied_seq = 0
-        self.limits = Settings()
+        self._membership = Membership(
+            outbox,
+            random.random,
+            calls,
+            wants_state=wants_state,
+            waits_for_holder=waits_for_holder,
+        )
         self._client = client
         self._work = work
         self._outbox = outbox
@@ -113,14 +102,23 @@ class WorkSession:
         self._deliver = deliver
         self._on_progress = on_progress
         self._collect = collect
-        self._wants_state = wants_state
-        self._waits_for_holder = waits_for_holder
         self._instance_id = secrets.token_hex(16)
-        self._session_id = ""
-        self._epoch = 0
         self._wake = _Wake()
-        self._wants_ack = False
-        self._has_state = asyncio.Event()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether batches can be sent."""
+        return self._membership.is_up
+
+    @property
+    def applied_seq(self) -> int:
+        """The last batch that the flow's next run sees."""
+        return self._membership.applied_seq
+
+    @property
+    def limits(self) -> Limits:
+        """What the server accepts."""
+        return self._membership.limits
 
     def wake(self) -> None:
         """Say that there may be something to collect or to send. Only in the loop's thread."""
@@ -128,7 +126,7 @@ class WorkSession:
 
     def ask_for_ack(self) -> None:
         """Have the server say how far it is as soon as it can, and not when it suits it."""
-        self._wants_ack = True
+        self._membership.ask_for_ack()
         self._wake.set()
 
     async def run(self, user_agent: str) -> None:
@@ -138,60 +136,44 @@ class WorkSession:
             RefusedError: The server wants this process to leave, or does not
                 understand it; nothing would be better the next time.
         """
-        failures = 0
-        held_since_s: float | None = None
+        membership = self._membership
         while True:
-            begin_s, acked_seq = time.monotonic(), self._outbox.acked_seq
-            least_pause_s = 0.0
+            membership.begin(time.monotonic())
+            why: LightgridError | None = None
             try:
                 await self._join(user_agent)
-                held_since_s = None
-            except FlowUnavailableError as error:
-                logger.debug("%s: the flow server cannot be reached: %s", self._work, error)
-            except RefusedError as error:
-                logger.debug("%s: refused: %s", self._work, error)
-                if error.reason is Reason.SNAPSHOT_REQUIRED:
-                    self._outbox.demand_snapshot()
-                elif error.reason is Reason.WORK_HELD and self._waits_for_holder:
-                    held_since_s = held_since_s or begin_s
-                    if begin_s - held_since_s > _MAX_HELD_S:
-                        raise
-                    least_pause_s = float(error.facts.get("retry_after_s", 1.0))
-                elif error.reason not in _JOIN_AGAIN:
-                    raise
-            finally:
-                self._session_id = ""
-            now_s = time.monotonic()
-            if now_s - begin_s > _STEADY_S or self._outbox.acked_seq > acked_seq:
-                failures = 0
-            await asyncio.sleep(max(least_pause_s, pause_s(failures)))
-            failures += 1
+            except (FlowUnavailableError, RefusedError) as error:
+                logger.debug("%s: %s", self._work, error)
+                why = error
+            step = membership.ended(why, time.monotonic())
+            if isinstance(step, Leave):
+                raise step.error
+            await asyncio.sleep(step.after_s)
 
     async def release(self) -> bool:
         """Say goodbye behind the last batch, as often as it takes.
 
         Returns:
             Whether the server took it; not when it knows this process no more, or
-            cannot be reached for a while: a flow that is gone waits for no goodbye.
+            cannot be reached for a while.
+
+        Raises:
+            RefusedError: For a reason that a goodbye should not meet.
         """
-        last_up_s = time.monotonic()
-        while time.monotonic() - last_up_s < _UNREACHABLE_S:
-            if self.is_up:
-                last_up_s = time.monotonic()
-            if self._session_id and self.is_up and not self._outbox.has_unsent:
+        membership = self._membership
+        membership.leave(time.monotonic())
+        while not membership.is_over:
+            final_seq = membership.goodbye(time.monotonic())
+            if final_seq is not None:
                 try:
-                    await self._client.release(self._session_id, self._outbox.last_seq)
-                except RefusedError as error:
-                    if error.reason in (Reason.EPOCH_FENCED, Reason.WORK_STOPPED):
-                        return False
-                    if error.reason not in (Reason.BATCHES_PENDING, *_JOIN_AGAIN):
-                        raise
-                except FlowUnavailableError:
-                    await asyncio.sleep(_FIRST_PAUSE_S)
+                    await self._client.release(membership.session_id, final_seq)
+                except (FlowUnavailableError, RefusedError) as error:
+                    membership.not_released(error, time.monotonic())
                 else:
-                    return True
-            await asyncio.sleep(_RELEASE_PAUSE_S)
-        return False
+                    membership.released()
+            if not membership.is_over:
+                await asyncio.sleep(_GOODBYE_INTERVAL_S)
+        return membership.was_released
 
     async def _join(self, user_agent: str) -> None:
         """Register, and go on until one of the streams ends.
@@ -200,92 +182,64 @@ class WorkSession:
             RefusedError: Why it ended, unless the server just drains.
             FlowUnavailableError: The connection was lost.
         """
-        registration, self.limits = await self._client.register(
+        registration = await self._client.register(
             self._work, self._instance_id, self._features, user_agent
         )
         logger.debug("%s: epoch %d, %s", self._work, registration.epoch, registration)
-        if registration.epoch != self._epoch:
-            self._epoch, self.applied_seq = registration.epoch, 0
-        self._session_id = registration.session_id
-        self._outbox.registered(
-            registration.acked_seq, snapshot_required=registration.snapshot_required
-        )
-        stream = self._client.open_deltas(registration.session_id, self.limits)
-        tasks = [
-            _task(self._watch(registration)),
-            _task(self._pump(stream, registration.heartbeat_interval_s)),
-            _task(stream.wait_end()),
-        ]
+        self._membership.registered(registration)
+        stream = self._client.open_deltas(registration.session_id, registration.limits)
+        tasks = [_task(self._watch()), _task(self._pump(stream)), _task(stream.wait_end())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             watching, pumping, ending = tasks
             if pumping.done() and not ending.done():
                 # A stream that cannot be written to has ended: how, it says itself.
-                await asyncio.wait([ending], timeout=1.0)
+                await asyncio.wait([ending], timeout=_END_S)
             for task in (ending, watching, pumping):
                 if task.done():
                     task.result()
         finally:
-            self.is_up = False
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _pump(self, stream: DeltaStream, heartbeat_interval_s: float) -> None:
-        """Collect and send what there is; a heartbeat when there was nothing for long.
+    async def _pump(self, stream: DeltaStream) -> None:
+        """Collect and send what there is.
 
         One coroutine does both, so that a change goes out in the step of the loop
         that found it, and nothing is collected while the network takes nothing.
-        The server counts a stream from its first message: hence a heartbeat at first.
         """
-        await stream.send_heartbeat()
-        if self._wants_state:
-            await self._has_state.wait()
-        self.is_up = True
-        self._on_progress()
-        sent_at_s = time.monotonic()
+        membership = self._membership
+        is_up = False
         while True:
-            collect_in_s = self._collect()
-            while (batch := self._outbox.next()) is not None:
-                await stream.send(batch)
-                sent_at_s = time.monotonic()
-            heartbeat_in_s = sent_at_s + heartbeat_interval_s - time.monotonic()
-            if self._wants_ack or heartbeat_in_s <= 0:
-                self._wants_ack = False
-                await stream.send_heartbeat()
-                sent_at_s, heartbeat_in_s = time.monotonic(), heartbeat_interval_s
-            await self._wake.wait(min(collect_in_s, heartbeat_in_s))
+            collect_in_s = self._collect() if is_up else math.inf
+            now_s = time.monotonic()
+            while (message := membership.next_message(now_s)) is not None:
+                await stream.send(message)
+                now_s = time.monotonic()
+            if membership.is_up and not is_up:
+                is_up = True
+                self._on_progress()
+            else:
+                heartbeat_in_s = membership.next_heartbeat_s - now_s
+                await self._wake.wait(min(collect_in_s, heartbeat_in_s))
 
-    async def _watch(self, registration: Registration) -> None:
+    async def _watch(self) -> None:
+        membership = self._membership
         commands = self._client.watch_commands(
-            registration.session_id,
+            membership.session_id,
             max(0, self._outbox.seen_revision),
-            self.limits,
-            include_state=self._wants_state,
+            membership.limits,
+            include_state=membership.wants_state,
         )
         async for command in commands:
+            left = membership.take(command)
+            if left is not None:
+                self._deliver(left)
             if isinstance(command, Ack):
-                self._outbox.acked(command.acked_seq)
-                self.applied_seq = max(self.applied_seq, command.applied_seq)
                 self._on_progress()
-            elif isinstance(command, Resync):
-                self._outbox.need_snapshot()
-                self.wake()
             else:
-                self._deliver(command)
-                if isinstance(command, Update) and command.snapshot:
-                    self._wants_state = False
-                    self._has_state.set()
-
-
-def pause_s(failures: int) -> float:
-    """Return how long to wait after so many attempts in a row that came to nothing.
-
-    All of the time is random: works that lost one server do not come back as one.
-    """
-    if failures == 0:
-        return 0.0
-    return random.random() * min(_MAX_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(failures - 1, 16))
+                self._wake.set()
 
 
 def _task(coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:

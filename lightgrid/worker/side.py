@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from queue import SimpleQueue
 
     from lightgrid.component.work import Work
-    from lightgrid.protocol.link import Settings
+    from lightgrid.protocol.limits import Limits
     from lightgrid.protocol.messages import CallUpdate, Run
     from lightgrid.worker.interrupt import Interrupter
 
@@ -149,7 +149,7 @@ class WorkSide:
         self._bridge.close()
 
     @property
-    def limits(self) -> Settings:
+    def limits(self) -> Limits:
         """What the server accepts."""
         return self.loop.limits
 

@@ -250,8 +250,10 @@ def test_200_dynamic_works_leave_no_process_no_thread_and_no_node():
     assert loop.works == {}
     assert loop._supervisor._seats == {}
     assert loop._supervisor._by_pid == {}
-    assert loop._hub._ports == {}
-    assert loop._hub._sessions == {}
+    with loop._hub._shared as exchange:
+        assert len(exchange.works) == 0
+        assert exchange.works._sessions == {}
+    assert loop._hub._shared.ports == {}
     assert loop._supervisor._logs._files == {}
 
 

@@ -4,7 +4,6 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from lightgrid.protocol.link import Settings
 from lightgrid.runtime.hub import Hub
 from lightgrid.server.auth import Auth
 from lightgrid.server.server import Listen, Server
@@ -26,7 +25,7 @@ WORK_CALLS = ["RegisterWork", "ReleaseWork", "WatchCommands", "StreamDeltas"]
 
 @pytest.fixture(scope="module")
 def served():
-    hub, auth = Hub(Settings()), Auth()
+    hub, auth = Hub(), Auth()
     hub.commit("root", [((), [Set((), {"works": {"v": {"vars": {}}, "w": {"vars": {}}}})])])
     for name in ("v", "w"):
         hub.add_work(f"root.{name}", ("works", name, "vars"), {}, receives_updates=False)
@@ -41,7 +40,7 @@ def served():
 def call(served):
     """Return a function that makes one of the calls, as far as its first answer."""
     hub, _, channel = served
-    session_id = hub.register("root.w", "i", [], "").session_id
+    session_id = hub.works.register("root.w", "i", [], "").session_id
     state = state_service_pb2_grpc.StateServiceStub(channel)
     works = work_service_pb2_grpc.WorkServiceStub(channel)
     deltas = delta_service_pb2_grpc.DeltaServiceStub(channel)

@@ -5,13 +5,12 @@ import queue
 import secrets
 import threading
 import time
-from dataclasses import replace
 
 import grpc
 import pytest
 
 from lightgrid.errors import LightgridError, RefusedError
-from lightgrid.protocol.link import Settings
+from lightgrid.protocol.limits import LeaseTerms, Limits
 from lightgrid.protocol.messages import Run
 from lightgrid.runtime.hub import Hub
 from lightgrid.server.auth import Auth
@@ -29,14 +28,15 @@ from lightgrid_protos.v1 import (
 
 TIMEOUT_S = 30.0
 MIB = 2**20
-SETTINGS = Settings(max_message_bytes=MIB, max_batch_bytes=2 * MIB, max_nodes=1000)
+TERMS = LeaseTerms()
+LIMITS = Limits(max_message_bytes=MIB, max_batch_bytes=2 * MIB, max_nodes=1000)
 
 
 class Flow:
     """A hub and its server; merges when it is told to."""
 
-    def __init__(self, settings=SETTINGS):
-        self.hub, self.auth = Hub(settings), Auth()
+    def __init__(self, terms=TERMS):
+        self.hub, self.auth = Hub(LIMITS, terms), Auth()
         self.hub.commit("root", [((), [Set((), {"works": {}})])])
         self.server = Server(self.hub, self.auth, Listen())
         self.channel = grpc.insecure_channel(
@@ -247,9 +247,9 @@ def test_a_batch_in_parts_is_refused_over_its_limit(flow, peer):
 
 
 def test_too_many_ops_and_too_long_paths_are_refused_by_name(flow, peer):
-    error = peer.refusal(peer.batch(2, *[(["c"], 1)] * (SETTINGS.max_ops_per_message + 1)))
+    error = peer.refusal(peer.batch(2, *[(["c"], 1)] * (LIMITS.max_ops_per_message + 1)))
     assert (error.code, error.facts["limit"]) == ("RESOURCE_EXHAUSTED", "max_ops_per_message")
-    error = peer.refusal(peer.batch(2, (["items"] * (SETTINGS.max_path_segments + 1), 1)))
+    error = peer.refusal(peer.batch(2, (["items"] * (LIMITS.max_path_segments + 1), 1)))
     assert (error.code, error.facts["limit"]) == ("RESOURCE_EXHAUSTED", "max_path_segments")
 
 
@@ -263,7 +263,7 @@ def nested(depth):
 
 
 def test_a_value_that_is_nested_too_deep_is_refused_by_name(flow, peer):
-    error = peer.refusal(peer.batch(2, (["items"], nested(SETTINGS.max_value_depth + 1))))
+    error = peer.refusal(peer.batch(2, (["items"], nested(LIMITS.max_value_depth + 1))))
     assert (error.code, error.facts["limit"]) == ("RESOURCE_EXHAUSTED", "max_value_depth")
     assert flow.value_of(peer)["items"] == []
 
@@ -293,7 +293,7 @@ def test_a_value_that_no_parser_takes_ends_the_stream_and_nothing_else(flow, pee
 
 
 def test_more_nodes_than_a_work_may_have_are_refused_by_name(flow, peer):
-    error = peer.refusal(peer.batch(2, (["items"], list(range(SETTINGS.max_nodes + 1)))))
+    error = peer.refusal(peer.batch(2, (["items"], list(range(LIMITS.max_nodes + 1)))))
     assert (error.code, error.reason.value) == ("RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED")
     assert error.facts["limit"] == "max_nodes"
 
@@ -522,7 +522,7 @@ def test_while_the_flow_is_busy_no_more_than_eight_batches_are_taken(flow, peer)
     with contextlib.closing(commands_acks(commands)) as acks:
         wait_until(lambda: next(acks)[0] >= 9)
         assert flow.hub.read(("works", peer.name, "vars", "c"))[1] == 0
-        taken = flow.hub._ports[peer.work].link.acked_seq
+        taken = flow.hub.works.acked_seq_of(peer.work)
         assert taken == 9
         applied = 0
         while applied < 30:
@@ -541,12 +541,13 @@ def commands_acks(commands):
 
 
 def test_a_work_that_is_not_read_from_still_counts_as_alive():
-    with contextlib.closing(Flow(replace(SETTINGS, heartbeat_interval_s=0.05))) as flow:
+    with contextlib.closing(Flow(terms=LeaseTerms(heartbeat_interval_s=0.05))) as flow:
         peer = flow.peer().joined()
         flow.hub.merge()
         stream = peer.stream()
         stream.put(*[peer.batch(number, (["c"], number)) for number in range(2, 31)])
-        link = flow.hub._ports[peer.work].link
+        with flow.hub._shared as exchange:
+            link = exchange.works[peer.work].link
         wait_until(lambda: not link.replica.has_room)
         taken = link.acked_seq
         deadline_s = link.session.lease.deadline_s
@@ -571,7 +572,7 @@ def test_a_server_that_ends_lets_streams_end_in_order():
     deltas, commands = peer.stream(), peer.commands()
     deltas.put(peer.batch(2, (["c"], 5)))
     assert next(commands).HasField("ack")
-    wait_until(lambda: flow.hub.acked_seq_of(peer.work) == 2)
+    wait_until(lambda: flow.hub.works.acked_seq_of(peer.work) == 2)
     flow.server.stop()
     assert deltas.call.result().acked_seq == 2
     assert all(command.HasField("ack") for command in commands)  # and then its end, with OK
@@ -582,7 +583,7 @@ def test_a_server_that_ends_lets_streams_end_in_order():
 def test_a_second_server_on_the_same_port_is_refused(flow):
     address = flow.server._ready.result()
     with pytest.raises(LightgridError, match=address):
-        Server(Hub(Settings()), Auth(), Listen(address)).start()
+        Server(Hub(), Auth(), Listen(address)).start()
 
 
 def test_the_splice_of_a_flow_and_the_set_of_a_work_meet_in_one_tree(flow, peer):

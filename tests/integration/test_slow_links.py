@@ -6,7 +6,6 @@ import pytest
 
 from lightgrid.client.state_client import StateClient
 from lightgrid.client.work_client import WorkClient
-from lightgrid.protocol.link import Settings
 from lightgrid.runtime.hub import Hub
 from lightgrid.server.auth import Auth
 from lightgrid.server.server import Listen, Server
@@ -22,7 +21,7 @@ DELAY_S = 0.3
 @pytest.fixture(scope="module")
 def served():
     """The token and the address, by a slow link, of a server with one work."""
-    hub, auth = Hub(Settings()), Auth()
+    hub, auth = Hub(), Auth()
     hub.commit("root", [((), [Set((), {"works": {"w": {"vars": {}}}})])])
     hub.add_work("root.w", ("works", "w", "vars"), {}, receives_updates=False)
     server = Server(hub, auth, Listen())

@@ -14,9 +14,9 @@ import pytest
 
 from lightgrid.component.work import Work
 from lightgrid.process import app_file, work_spec
-from lightgrid.protocol.link import Settings
+from lightgrid.protocol.events import Left
+from lightgrid.protocol.limits import Limits
 from lightgrid.protocol.messages import CallState, Run
-from lightgrid.runtime.events import Left
 from lightgrid.runtime.hub import Hub
 from lightgrid.server.auth import Auth
 from lightgrid.server.server import Listen, Server
@@ -29,7 +29,7 @@ class FlowSide:
 
     def __init__(self, tmp_path, settings=None):
         self.tmp_path = tmp_path
-        self.hub = Hub(settings or Settings())
+        self.hub = Hub(settings or Limits())
         self.auth = Auth()
         self.server = Server(self.hub, self.auth, Listen())
         self.address = self.server.start()
@@ -63,7 +63,7 @@ class FlowSide:
         made = work_spec.make_spec(work, app_file=path, stop_grace_s=5.0, **spec)
         data = made.dump(seen_revision)
         log = self.tmp_path / f"{name}.log"
-        token = self.auth.work_token(name, self.hub.generation_of(name))
+        token = self.auth.work_token(name, self.hub.works.generation_of(name))
         with tempfile.TemporaryFile() as handed, log.open("ab") as output:
             handed.write(data)
             handed.seek(0)
@@ -687,7 +687,7 @@ def test_a_fenced_work_leaves_in_order(flow, load):
     process = flow.launch(make(module), path)
     flow.until_running(flow.call("w"))
     flow.hub.process_gone("w", None)  # as far as the flow knows
-    flow.hub.register("w", "another", [], "")
+    flow.hub.works.register("w", "another", [], "")
     assert flow.exit_code(process) == 0
     assert "on_exit" in process.log.read_text()
 
@@ -760,7 +760,7 @@ def test_a_work_in_the_foreground_takes_the_flows_state(flow, tmp_path):
 
     place = ("works", "root.w", "vars")
     flow.hub.commit_flow([(place, [Set(("x",), 41)])], {"root.w": [Set(("x",), 41)]})
-    token = flow.auth.work_token("root.w", flow.hub.generation_of("root.w"))
+    token = flow.auth.work_token("root.w", flow.hub.works.generation_of("root.w"))
     code = (
         "import sys; from lightgrid.worker.work_process import run_foreground as r; "
         f"sys.exit(r({str(path)!r}, 'root.w', {flow.address!r}, {token!r}))"

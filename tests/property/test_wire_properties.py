@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from lightgrid.errors import RefusedError, UnsupportedValueError
 from lightgrid.protocol.intake import Intake
-from lightgrid.protocol.link import Settings, WorkLink
+from lightgrid.protocol.limits import LeaseTerms, Limits
+from lightgrid.protocol.link import WorkLink
 from lightgrid.protocol.messages import Batch, CallError, CallState, CallUpdate, Run, Update
 from lightgrid.state import sizes
 from lightgrid.state.delta import Remove, Set, Splice, apply, below
@@ -299,8 +300,8 @@ HOSTILE_PART = st.builds(
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(HOSTILE_PART, max_size=4))
 def test_a_hostile_stream_is_refused_and_nothing_else_happens(parts):
-    link = WorkLink("root.w", {"v": [1]}, Settings())
-    link.register("instance", "session", [], 0.0)
+    link = WorkLink("root.w", {"v": [1]}, Limits())
+    link.register("instance", "session", [], LeaseTerms(), 0.0)
     stream = link.session_of("session").open_stream("deltas")
     view = {"v": [1]}
     for part in parts:

@@ -4,13 +4,14 @@ Every leaf and every list item that an edit brings is a token that no other
 edit brings, so a list that holds one twice shows an edit that was applied twice.
 """
 
+from lightgrid.component.work import Work
 from lightgrid.state.delta import Remove, Set, Splice
+from lightgrid.state.values import copy_value
 
 #: Only user code changes these: `stamp` and `twin` always together, `log` only at its end.
 OWN = ("stamp", "twin", "log")
 #: User code and the flow change these.
 SHARED = ("number", "items", "data")
-NAMES = OWN + SHARED
 KEYS = ("a", "b", "c")
 
 
@@ -25,22 +26,31 @@ def first_variables():
     }
 
 
-def edit_by_user_code(rng, live, token):
-    """Edit as user code does; return the names it assigned, which the work's loop notices."""
+class EditedWork(Work):
+    """A work with these variables."""
+
+    def __init__(self, variables, updates):
+        super().__init__(parallel=True, receive_updates=updates)
+        for name, value in copy_value(variables).items():
+            setattr(self, name, value)
+
+    def run(self):
+        """Never called: the schedule says what user code does."""
+
+
+def edit_by_user_code(rng, work, token):
+    """Edit as user code does."""
     kind = rng.randrange(12)
-    items, data = live["items"], live["data"]
+    items, data = work.items, work.data
     key = rng.choice(KEYS)
     if kind == 0:
-        live["number"] = token
-        return ("number",)
-    if kind == 1:
-        live["items"] = [token]
-        return ("items",)
-    if kind == 2:
-        live["data"] = {"list": [token]}
-        return ("data",)
-    if kind == 3:
-        live["log"].append(token)
+        work.number = token
+    elif kind == 1:
+        work.items = [token]
+    elif kind == 2:
+        work.data = {"list": [token]}
+    elif kind == 3:
+        work.log.append(token)
     elif kind == 4 and items:
         items.pop(rng.randrange(len(items)))
     elif kind == 5 and items:
@@ -62,7 +72,6 @@ def edit_by_user_code(rng, live, token):
         data["list"] = items
     else:
         items.append(token)
-    return ()
 
 
 def ops_by_flow(rng, view, token):

@@ -37,7 +37,7 @@ class Register:
     """RegisterWork."""
 
     instance_id: str
-    features: tuple
+    features: tuple = ()
 
 
 @dataclass(slots=True, frozen=True)
@@ -65,9 +65,9 @@ class Stream:
         self.is_cut = False
         self.is_slow = False  # half-open: what is still in flight may come very late
         # What the server keeps with it.
-        self.session = None
-        self.number = 0
-        self.told = None
+        self.session_id = ""
+        self.served = None
+        self.is_blocked = False  # not read: too much was taken and not yet applied
 
     def __repr__(self):
         return f"{self.process.instance_id}/{self.kind}#{self.serial}"

@@ -3,12 +3,17 @@
 from dataclasses import replace
 
 import pytest
-from simulation.world import ViolationError, World
+from simulation.promises import ViolationError
+from simulation.world import World
 
-from lightgrid.errors import MisfitError
+from lightgrid.errors import MisfitError, Reason, RefusedError
 from lightgrid.protocol.calls import CallLog
+from lightgrid.protocol.exchange import Exchange
+from lightgrid.protocol.holder import Holder
 from lightgrid.protocol.intake import Intake
+from lightgrid.protocol.known_calls import KnownCalls
 from lightgrid.protocol.link import WorkLink
+from lightgrid.protocol.membership import Leave, Membership
 from lightgrid.protocol.outbox import Outbox
 from lightgrid.protocol.publisher import Publisher
 from lightgrid.protocol.replica import Replica
@@ -19,13 +24,18 @@ MAX_SEEDS = 1000
 
 offer = Intake.offer
 commands, register = WorkLink.commands, WorkLink.register
-begin_epoch = WorkLink._begin_epoch
+admit = Holder.admit
 registered, put, next_batch = Outbox.registered, Outbox.put, Outbox.next
 acked = Outbox.acked
 take, merge, settle = Replica.take, Replica.merge, Replica._settle_overlay
 take_snapshot = Replica._take_snapshot
 write, add, take_calls = Replica.write, CallLog.add, CallLog.take
 receive = Publisher.receive
+hear = KnownCalls.hear
+next_message, ended = Membership.next_message, Membership.ended
+exchange_offer = Exchange.offer
+release, load = WorkLink.release, WorkLink.load
+load_holder, load_replica, load_calls = Holder.load, Replica.load, CallLog.load
 
 
 def apply_again_what_was_taken(self, part):
@@ -76,11 +86,10 @@ def snapshot_without_calls(self):
 
 
 def forget_calls_when_sent(self, ops=(), calls=()):
-    seq = put(self, ops, calls)
+    put(self, ops, calls)
     if not self._snapshot_needed:
         self._ends.clear()
         self._begun.clear()
-    return seq
 
 
 def let_calls_move_back(self, updates):
@@ -132,16 +141,15 @@ def misfits_stop_the_overlay(self, seen_revision):
     self._rebuild.update(dict.fromkeys(map(variable_of, seen)))
 
 
-def apply_a_write_whole_or_not(self, update, names):
+def apply_a_write_whole_or_not(self, update, apply_live):
     if update.snapshot or update.revision <= self.outbox.seen_revision:
-        return receive(self, update, names)
-    self.publish(names)
+        return receive(self, update, apply_live)
     self.outbox.seen_revision = update.revision
     try:
         apply(self.mirror, update.ops)
     except MisfitError:
         return []
-    apply_fitting(self.live, update.ops)
+    apply_live(update.ops)
     return list(update.ops)
 
 
@@ -167,8 +175,10 @@ def acknowledge_before_it_is_taken(self, part):
 
 
 def streams_are_numbered_by_session(self, *arguments):
-    session = begin_epoch(self, *arguments)
-    session.last_stream = 0
+    before = self.session
+    session = admit(self, *arguments)
+    if session is not before:
+        session.last_stream = 0
     return session
 
 
@@ -219,6 +229,84 @@ def calls_are_forgotten_before_they_are_seen(self, updates):
     self._news = [update for update in self._news if not update.state.is_end]
 
 
+def execute_a_call_whenever_it_is_told(self, run):
+    hear(self, run)
+    return True
+
+
+def no_heartbeats(self, now_s):
+    return next_message(self, now_s) if not self._has_greeted else self._outbox.next()
+
+
+def leave_when_the_connection_is_lost(self, error, now_s):
+    step = ended(self, error, now_s)
+    return Leave(RefusedError(Reason.BAD_OP, "lost")) if error is not None else step
+
+
+def commands_without_a_wake(self, name):
+    return self.works[name].link
+
+
+def what_is_taken_does_not_wait_for_a_merge(self, stream, part, now_s):
+    pending = dict(self._pending)
+    has_room = exchange_offer(self, stream, part, now_s)
+    self._pending = pending
+    return has_room
+
+
+def acks_that_nobody_is_woken_for(self, member):
+    self.acks.told(member.link.name)
+    member.ack_due = True
+
+
+def never_silent(self, now_s):
+    pass
+
+
+def who_is_heard_again_is_not_told(self, member):
+    pass
+
+
+def a_goodbye_before_the_last_batch(self, final_seq):
+    release(self, min(final_seq, self.acked_seq))
+
+
+def anyone_takes_over_after_a_restart(self, record, ttl_s, now_s):
+    load_holder(self, record, ttl_s, now_s)
+    if self.session is not None:
+        self.session.is_awaited = False
+
+
+def who_was_fenced_is_forgotten(self, record, ttl_s, now_s):
+    load_holder(self, replace(record, fenced=()), ttl_s, now_s)
+
+
+def batches_are_numbered_anew_after_a_restart(self, record, terms, now_s):
+    load(self, record, terms, now_s)
+    self._intake.acked_seq = 0
+
+
+def the_overlay_is_not_kept(self, record):
+    load_replica(self, replace(record, overlay=()))
+
+
+def what_was_told_is_not_kept(self, record):
+    load_replica(self, replace(record, told_revision=0))
+
+
+def what_was_not_merged_is_not_kept(self, record):
+    load_replica(self, record)
+    self._rebuild.clear()
+
+
+def ends_that_the_flow_has_not_seen_are_not_kept(self, record):
+    load_calls(self, replace(record, news=()))
+
+
+def calls_are_not_kept(self, record):
+    load_calls(self, replace(record, calls=[], news=[]))
+
+
 PLANTED = [
     (Intake, "offer", apply_again_what_was_taken),
     (Outbox, "registered", go_on_one_too_late),
@@ -247,9 +335,26 @@ PLANTED = [
     (Replica, "merge", merge_every_batch_but_the_last),
     (Intake, "drop_staged", parts_outlive_their_stream),
     (Intake, "offer", acknowledge_before_it_is_taken),
-    (WorkLink, "_begin_epoch", streams_are_numbered_by_session),
+    (Holder, "admit", streams_are_numbered_by_session),
     (WorkLink, "process_starts", a_start_has_seen_nothing),
     (WorkLink, "commands", tell_everything_again),
+    (KnownCalls, "hear", execute_a_call_whenever_it_is_told),
+    (Membership, "next_message", no_heartbeats),
+    (Membership, "ended", leave_when_the_connection_is_lost),
+    (Exchange, "command", commands_without_a_wake),
+    (Exchange, "offer", what_is_taken_does_not_wait_for_a_merge),
+    (Exchange, "_tell_ack", acks_that_nobody_is_woken_for),
+    (Exchange, "sweep", never_silent),
+    (Exchange, "_hear", who_is_heard_again_is_not_told),
+    (WorkLink, "release", a_goodbye_before_the_last_batch),
+    (Holder, "load", anyone_takes_over_after_a_restart),
+    (Holder, "load", who_was_fenced_is_forgotten),
+    (WorkLink, "load", batches_are_numbered_anew_after_a_restart),
+    (Replica, "load", the_overlay_is_not_kept),
+    (Replica, "load", what_was_told_is_not_kept),
+    (Replica, "load", what_was_not_merged_is_not_kept),
+    (CallLog, "load", ends_that_the_flow_has_not_seen_are_not_kept),
+    (CallLog, "load", calls_are_not_kept),
 ]
 
 

@@ -24,10 +24,9 @@ def test_the_first_end_stands():
     assert [u.state for u in log.merge()] == [CallState.SUCCEEDED]
 
 
-def test_an_unknown_call_is_counted_and_passed_over():
+def test_a_call_that_nobody_made_is_passed_over():
     log = log_of("c")
     log.take([CallUpdate("other", CallState.SUCCEEDED), CallUpdate("c", CallState.RUNNING)])
-    assert log.unknown_count == 1
     assert [u.call_id for u in log.merge()] == ["c"]
 
 
@@ -36,8 +35,8 @@ def test_an_ended_call_is_forgotten_once_the_flow_saw_it():
     log.take([CallUpdate("c", CallState.FAILED)])
     assert not list(log.open_calls())
     log.merge()
+    assert log.dump().calls == []
     log.take([CallUpdate("c", CallState.FAILED)])
-    assert log.unknown_count == 1
     assert log.merge() == []
 
 
@@ -53,3 +52,46 @@ def test_a_process_that_is_gone_ends_what_is_open():
         ("a", CallState.SUCCEEDED),
         ("b", CallState.FAILED),
     ]
+
+
+def test_a_second_cancel_says_nothing_new_and_one_of_no_call_nothing_at_all():
+    log = log_of("c")
+    log.cancel("other")
+    log.cancel("c")
+    number = log.last_number
+    assert [call.run.call_id for call in log.cancelled_after(0)] == ["c"]
+    log.cancel("c")
+    assert log.last_number == number
+    assert log.cancelled_after(number) == []
+
+
+def test_of_an_ended_call_no_cancel_is_kept():
+    log = log_of("c")
+    log.cancel("c")
+    log.take([CallUpdate("c", CallState.CANCELLED)])
+    assert log.cancelled_after(0) == []
+    log.merge()
+    assert log._cancelled == {}
+
+
+def test_a_batch_that_speaks_of_calls_has_seen_the_newest_revision_that_came_with_them():
+    log = CallLog()
+    log.add(Run("a", revision=5))
+    log.add(Run("b", revision=3))
+    updates = [CallUpdate(call_id, CallState.RUNNING) for call_id in ("a", "b", "other")]
+    assert log.told_with(updates) == 5
+    assert log.told_with(updates[1:]) == 3
+    assert log.told_with(updates[2:]) == 0
+
+
+def test_what_is_kept_of_calls_is_all_there_is():
+    log = log_of("a", "b", "c")
+    log.take([CallUpdate("a", CallState.RUNNING), CallUpdate("b", CallState.SUCCEEDED)])
+    log.cancel("c")
+    log.cancel("a")
+    again = CallLog()
+    again.load(log.dump())
+    assert again.dump() == log.dump()
+    assert [call.run.call_id for call in again.open_calls()] == ["a", "c"]
+    assert {call.run.call_id for call in again.cancelled_after(0)} == {"a", "c"}
+    assert [update.call_id for update in again.merge()] == ["a", "b"]

@@ -66,3 +66,10 @@ def test_a_batch_over_the_limit_is_refused_before_it_is_whole():
     intake = intake_at(4)
     intake.offer(Batch(5, more=True, size_bytes=600))
     assert reason_of(intake, Batch(5, more=True, size_bytes=600)) is Reason.LIMIT_EXCEEDED
+
+
+def test_a_batch_of_just_the_limit_is_taken():
+    intake = intake_at(4)
+    intake.offer(Batch(5, more=True, size_bytes=600))
+    whole = intake.offer(Batch(5, size_bytes=400))
+    assert whole.size_bytes == 1000

@@ -3,8 +3,10 @@
 import pytest
 
 from lightgrid.errors import Reason, RefusedError
-from lightgrid.protocol import link as link_module
-from lightgrid.protocol.link import UPDATES, Settings, WorkLink
+from lightgrid.protocol import holder as holder_module
+from lightgrid.protocol.features import UPDATES
+from lightgrid.protocol.limits import LeaseTerms, Limits
+from lightgrid.protocol.link import WorkLink
 from lightgrid.protocol.messages import (
     Ack,
     Batch,
@@ -12,7 +14,6 @@ from lightgrid.protocol.messages import (
     CallState,
     CallUpdate,
     Cancel,
-    Resync,
     Run,
     Stop,
     Update,
@@ -20,15 +21,16 @@ from lightgrid.protocol.messages import (
 from lightgrid.protocol.told import Told
 from lightgrid.state.delta import Set, Splice
 
+TERMS = LeaseTerms()
 SNAPSHOT = Batch(1, [Set((), {"x": []})], snapshot=True)
 
 
 def new_link(**options):
-    return WorkLink("root.w", {"x": []}, Settings(), **options)
+    return WorkLink("root.w", {"x": []}, Limits(), **options)
 
 
 def join(link, instance="one", now_s=0.0, features=()):
-    link.register(instance, f"session of {instance}", features, now_s)
+    link.register(instance, f"session of {instance}", features, TERMS, now_s)
     return link.session.open_stream("deltas")
 
 
@@ -50,7 +52,7 @@ def flow_writes(link, revision, item):
 def test_the_same_process_gets_its_session_back_and_hears_what_was_taken():
     link = new_link()
     link.offer(join(link), SNAPSHOT, 0.0)
-    again = link.register("one", "another", (), 1.0)
+    again = link.register("one", "another", (), TERMS, 1.0)
     assert (again.session_id, again.epoch, again.acked_seq) == ("session of one", 1, 1)
     assert not again.snapshot_required
 
@@ -74,24 +76,24 @@ def test_a_stream_of_an_earlier_session_does_not_pass_for_one_of_the_next():
 def test_a_connected_holder_keeps_its_name_within_its_lease():
     link = new_link()
     join(link)
-    assert reason_of(link.register, "two", "s", (), 29.0) is Reason.WORK_HELD
-    assert link.register("two", "s", (), 30.0).epoch == 2
+    assert reason_of(link.register, "two", "s", (), TERMS, 29.0) is Reason.WORK_HELD
+    assert link.register("two", "s", (), TERMS, 30.0).epoch == 2
 
 
 def test_a_holder_without_a_stream_is_taken_over_and_fenced_for_ever():
     link = new_link()
     link.close_delta_stream(join(link))
-    assert link.register("two", "s", (), 1.0).epoch == 2
-    assert reason_of(link.register, "one", "s", (), 1000.0) is Reason.EPOCH_FENCED
+    assert link.register("two", "s", (), TERMS, 1.0).epoch == 2
+    assert reason_of(link.register, "one", "s", (), TERMS, 1000.0) is Reason.EPOCH_FENCED
     assert reason_of(link.session_of, "session of one") is Reason.SESSION_UNKNOWN
 
 
 def test_the_lease_is_the_one_that_the_work_was_told():
-    settings = Settings()
-    link = WorkLink("root.w", {"x": []}, settings)
+    link = new_link()
     join(link)
-    settings.lease_ttl_s = 90.0
-    assert link.register("one", "s", (), 0.0).lease_ttl_s == 90.0
+    assert (
+        link.register("one", "s", (), LeaseTerms(lease_ttl_s=90.0), 0.0).terms.lease_ttl_s == 90.0
+    )
     assert not link.is_lost(89.0)
     assert link.is_lost(90.0)
 
@@ -127,11 +129,11 @@ def test_release_waits_for_the_last_batch_and_fences_who_left():
     link.release(1)
     assert not link.is_held
     assert [u.state for u in link.merge({"x": []}).calls] == [CallState.CANCELLED]
-    assert reason_of(link.register, "one", "s", (), 1.0) is Reason.EPOCH_FENCED
+    assert reason_of(link.register, "one", "s", (), TERMS, 1.0) is Reason.EPOCH_FENCED
 
 
 def test_a_program_that_leaves_ends_its_call_by_its_exit_code():
-    link = WorkLink("root.w", {"x": []}, Settings(), is_program=True)
+    link = WorkLink("root.w", {"x": []}, Limits(), is_program=True)
     stream = join(link)
     link.call(Run("c"))
     link.offer(stream, SNAPSHOT, 0.0)
@@ -157,9 +159,20 @@ def test_a_work_that_was_stopped_and_left_stays_away_until_it_is_allowed_again()
     join(link)
     link.stop(5.0)
     link.process_gone(None)
-    assert reason_of(link.register, "two", "s", (), 0.0) is Reason.WORK_STOPPED
+    assert reason_of(link.register, "two", "s", (), TERMS, 0.0) is Reason.WORK_STOPPED
     link.allow_again()
-    assert link.register("two", "s", (), 0.0).epoch == 2
+    assert link.register("two", "s", (), TERMS, 0.0).epoch == 2
+    assert told_of(link, Told(), Stop) == []
+
+
+def test_a_session_is_known_from_its_beginning_until_its_holder_is_gone():
+    link = new_link()
+    assert reason_of(link.session_of, "session of one") is Reason.SESSION_UNKNOWN
+    join(link)
+    assert link.session_of("session of one") is link.session
+    assert reason_of(link.session_of, "session of two") is Reason.SESSION_UNKNOWN
+    link.process_gone(None)
+    assert reason_of(link.session_of, "session of one") is Reason.SESSION_UNKNOWN
 
 
 def test_a_misfit_asks_for_a_snapshot_and_a_misfit_inside_one_is_a_bug():
@@ -206,13 +219,13 @@ def test_what_ended_before_it_was_told_is_not_told_and_what_came_later_is():
 
 
 def test_of_processes_that_are_to_stay_away_a_bounded_number_is_remembered(monkeypatch):
-    monkeypatch.setattr(link_module, "_MAX_FENCED", 3)
+    monkeypatch.setattr(holder_module, "_MAX_FENCED", 3)
     link = new_link()
     for number in range(10):
         join(link, f"process {number}")
         link.release(0)
-    assert reason_of(link.register, "process 9", "s", (), 0.0) is Reason.EPOCH_FENCED
-    assert len(link._fenced) == 3
+    assert reason_of(link.register, "process 9", "s", (), TERMS, 0.0) is Reason.EPOCH_FENCED
+    assert len(link.dump().holder.fenced) == 3
 
 
 def test_a_work_that_says_nothing_of_what_it_has_seen_has_seen_what_came_with_a_begun_call():
@@ -266,20 +279,6 @@ def test_telling_of_a_call_looks_at_none_of_those_that_were_told():
     for number in range(5):
         link.call(Run(f"after {number}"))
         assert [run.call_id for run in told_of(link, told, Run)] == [f"after {number}"]
-
-
-def test_a_snapshot_is_asked_for_once_and_no_more_when_it_came():
-    link = new_link()
-    stream = join(link)
-    link.ask_for_snapshot()
-    link.ask_for_snapshot()
-    told = Told()
-    assert len(told_of(link, told, Resync)) == 1
-    link.ask_for_snapshot()
-    assert told_of(link, told, Resync) == []
-    assert len(told_of(link, Told(), Resync)) == 1
-    link.offer(stream, SNAPSHOT, 0.0)
-    assert told_of(link, Told(), Resync) == []
 
 
 def test_a_call_brings_what_the_work_has_not_seen_and_nothing_else():
@@ -346,3 +345,25 @@ def test_a_process_that_was_given_up_and_is_back_still_has_what_it_was_told():
     link.offer(stream, Batch(2, [Set((), {"x": ["own"]})], snapshot=True), 0.0)
     link.offer(stream, Batch(3, seen_revision=1), 0.0)
     assert link.replica.published == {"x": ["a", "own"]}
+
+
+def test_the_newest_call_can_be_cancelled_as_well():
+    link = new_link()
+    join(link)
+    told = Told()
+    link.call(Run("a"))
+    link.commands(told)
+    link.calls.cancel("a")
+    assert link.commands(told) == [Cancel("a")]
+
+
+def test_a_call_that_ended_while_it_waited_to_be_told_is_not_told():
+    link = new_link()
+    stream = join(link)
+    for number in range(100):
+        link.call(Run(f"{number}"))
+    told = Told()
+    link.offer(stream, SNAPSHOT, 0.0)
+    link.commands(told)
+    link.offer(stream, Batch(2, calls=[CallUpdate("99", CallState.CANCELLED)]), 0.0)
+    assert [run.call_id for run in told_of(link, told, Run)][-1] == "98"

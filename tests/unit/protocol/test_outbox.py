@@ -161,3 +161,42 @@ def test_joining_again_and_again_on_a_bad_network_is_no_demand():
     for _ in range(10):
         outbox.registered(0, snapshot_required=True)
         assert outbox.next().snapshot
+
+
+def test_it_is_settled_when_the_server_has_taken_all_of_it():
+    outbox = joined_outbox()
+    assert outbox.is_settled
+    put(outbox, 1)
+    assert not outbox.is_settled
+    sent(outbox)
+    assert not outbox.is_settled
+    outbox.acked(outbox.last_seq)
+    assert outbox.is_settled
+    outbox.need_snapshot()
+    assert not outbox.is_settled
+
+
+def test_steps_of_calls_that_go_together_are_bounded(monkeypatch):
+    monkeypatch.setattr(outbox_module, "_MAX_JOINED", 4)
+    outbox = joined_outbox()
+    put(outbox, WINDOW)
+    sent(outbox)
+    before = outbox.last_seq
+    for number in range(3):  # one op and one call each: two of them go into a batch
+        outbox.put([Set(("x",), number)], [CallUpdate(f"c{number}", CallState.SUCCEEDED)])
+    assert outbox.last_seq == before + 2
+
+
+def test_an_end_in_a_snapshot_is_told_until_the_server_has_it():
+    outbox = joined_outbox()
+    outbox.put([], [CallUpdate("c", CallState.SUCCEEDED)])
+    lost = outbox.last_seq
+    for _ in range(3):
+        outbox.need_snapshot()
+        assert [update.call_id for update in outbox.next().calls] == ["c"]
+    outbox.acked(lost - 1)
+    outbox.need_snapshot()
+    assert [update.call_id for update in outbox.next().calls] == ["c"]
+    outbox.acked(outbox.last_seq)
+    outbox.need_snapshot()
+    assert outbox.next().calls == []

@@ -2,7 +2,6 @@
 
 from lightgrid.component.component import note_reads
 from lightgrid.component.work import Work
-from lightgrid.protocol.link import Settings, Told
 from lightgrid.runtime.hub import Hub
 from lightgrid.runtime.observer import Observer
 from lightgrid.runtime.outputs import Outputs
@@ -26,7 +25,7 @@ class FlowParts:
     def __init__(self, root, clock=None, observer=None):
         note_reads()
         self.root = root
-        self.hub = Hub(Settings())
+        self.hub = Hub()
         self.lent = {}
         self.outputs = Outputs(self.hub)
         self.observer = observer or Recorder()
@@ -53,6 +52,6 @@ class FlowParts:
 
     def commands_of(self, work):
         """What a work that joins now is told."""
-        session = self.hub.register(work.name, "i", (), "test").session_id
-        port, stream = self.hub.open_command_stream(session)
-        return self.hub.commands(port, stream, Told(), include_state=False)
+        session = self.hub.works.register(work.name, "i", (), "test").session_id
+        stream = self.hub.works.open_stream(session, "commands")
+        return self.hub.works.commands(stream, include_state=False)

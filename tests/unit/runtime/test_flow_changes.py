@@ -113,7 +113,7 @@ def test_nobody_gets_in_between_what_belongs_to_one_run(parts):
 
     def try_to_get_in():
         thread = threading.Thread(
-            target=lambda: could_get_in.append(parts.hub._lock.acquire(blocking=False))
+            target=lambda: could_get_in.append(parts.hub._shared._lock.acquire(blocking=False))
         )
         thread.start()
         thread.join()

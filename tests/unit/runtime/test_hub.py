@@ -1,11 +1,13 @@
+import asyncio
 import threading
 
 import pytest
 
 from lightgrid.errors import ClosedError, Reason, RefusedError
-from lightgrid.protocol.link import Settings
+from lightgrid.protocol.events import Heard, Joined, Silent
+from lightgrid.protocol.limits import LeaseTerms
 from lightgrid.protocol.messages import Batch, CallError, CallState, CallUpdate, Run
-from lightgrid.runtime.events import Exited, Heard, Joined, OutsideUpdate, Silent
+from lightgrid.runtime.events import Exited, OutsideUpdate
 from lightgrid.runtime.hub import Hub
 from lightgrid.state.delta import Set, Splice
 
@@ -27,7 +29,7 @@ def clock():
 
 @pytest.fixture
 def hub(clock):
-    hub = Hub(Settings(), clock=clock)
+    hub = Hub(clock=clock)
     hub.commit("root", [((), [Set((), {"vars": {"x": 0}, "works": {"w": {"vars": {"c": 0}}}})])])
     hub.add_work("root.w", PLACE, {"c": 0}, receives_updates=False)
     return hub
@@ -63,27 +65,27 @@ def test_reading_what_is_not_there_is_refused_by_name(hub):
 
 def test_only_works_of_the_app_can_join(hub):
     with pytest.raises(RefusedError, match=r"its works are: root\.w") as caught:
-        hub.register("root.v", "i", [], "")
+        hub.works.register("root.v", "i", [], "")
     assert caught.value.reason is Reason.NO_SUCH_WORK
 
 
 def test_joining_is_told_once_however_often_a_process_joins(hub):
-    first = hub.register("root.w", "i", [], "agent")
-    assert hub.register("root.w", "i", [], "agent").session_id == first.session_id
-    assert hub.take_events() == [Joined("root.w", 1, "agent")]
+    first = hub.works.register("root.w", "i", [], "agent")
+    assert hub.works.register("root.w", "i", [], "agent").session_id == first.session_id
+    assert hub.take_events() == [Joined("root.w", "agent")]
     assert hub.take_events() == []
-    assert hub.work_of(first.session_id) == ("root.w", 1)
+    assert hub.works.work_of(first.session_id) == ("root.w", 1)
 
 
 def test_a_new_work_of_an_old_name_is_another_generation(hub):
-    session_id = hub.register("root.w", "i", [], "").session_id
+    session_id = hub.works.register("root.w", "i", [], "").session_id
     hub.remove_work("root.w")
     with pytest.raises(RefusedError) as caught:
-        hub.work_of(session_id)
+        hub.works.work_of(session_id)
     assert caught.value.reason is Reason.SESSION_UNKNOWN
     hub.add_work("root.w", PLACE, {"c": 0}, receives_updates=False)
-    assert hub.generation_of("root.w") == 2
-    assert hub.generation_of("root.v") == 0
+    assert hub.works.generation_of("root.w") == 2
+    assert hub.works.generation_of("root.v") == 0
 
 
 def test_calls_of_a_process_that_is_gone_end_as_failed(hub):
@@ -96,33 +98,33 @@ def test_calls_of_a_process_that_is_gone_end_as_failed(hub):
 
 
 def test_a_silent_work_is_told_once_and_once_when_it_is_heard_again(hub, clock):
-    hub.register("root.w", "i", [], "")
+    hub.works.register("root.w", "i", [], "")
     hub.take_events()
     for _ in range(20):
-        clock.now_s += hub.sweep_interval_s
-        hub.sweep_leases()
+        clock.now_s += hub.works.sweep_interval_s
+        hub.works.sweep_leases()
     assert hub.take_events() == [Silent("root.w")]
 
 
 def test_no_lease_runs_out_while_this_process_itself_stood_still(hub, clock):
-    hub.register("root.w", "i", [], "")
+    hub.works.register("root.w", "i", [], "")
     hub.take_events()
     clock.now_s += 1000.0
-    hub.sweep_leases()
+    hub.works.sweep_leases()
     assert hub.take_events() == []
-    clock.now_s += hub.sweep_interval_s
-    hub.sweep_leases()
+    clock.now_s += hub.works.sweep_interval_s
+    hub.works.sweep_leases()
     assert hub.take_events() == [Silent("root.w")]
 
 
 def test_leases_are_stretched_for_many_works_and_back():
-    hub = Hub(Settings(lease_ttl_s=30.0, heartbeat_interval_s=10.0))
+    hub = Hub(terms=LeaseTerms(heartbeat_interval_s=10.0, lease_ttl_s=30.0))
     for number in range(1000):
         hub.add_work(f"root.{number}", PLACE, {}, receives_updates=False)
-    assert (hub.settings.lease_ttl_s, hub.settings.heartbeat_interval_s) == (60.0, 20.0)
+    assert hub.works.terms == LeaseTerms(20.0, 60.0)
     for number in range(1000):
         hub.remove_work(f"root.{number}")
-    assert (hub.settings.lease_ttl_s, hub.settings.heartbeat_interval_s) == (30.0, 10.0)
+    assert hub.works.terms == LeaseTerms(10.0, 30.0)
 
 
 def test_an_update_from_outside_is_made_by_the_flows_thread(hub):
@@ -171,12 +173,15 @@ def test_what_waits_when_the_app_ends_is_refused_and_never_made(hub):
 
 
 def test_the_state_of_a_call_never_comes_before_its_changes(hub):
-    registration = hub.register("root.w", "i", [], "")
+    registration = hub.works.register("root.w", "i", [], "")
     hub.call("root.w", Run("call"))
-    port, stream = hub.open_delta_stream(registration.session_id)
+    stream = hub.works.open_stream(registration.session_id, "deltas")
     ops, calls = [Set((), {"c": 3})], [CallUpdate("call", CallState.SUCCEEDED)]
-    port.ack_scheduled = True  # nobody is there to be told
-    hub.offer(port, stream, Batch(1, ops, calls, snapshot=True))
+
+    async def offer():  # as the server's thread does, which has a loop
+        hub.works.offer(stream, Batch(1, ops, calls, snapshot=True))
+
+    asyncio.run(offer())
     assert hub.read((*PLACE, "c"))[1] == 0  # taken is not merged
     ((_, merged),) = hub.merge()
     assert merged.ops

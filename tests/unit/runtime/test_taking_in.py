@@ -15,8 +15,9 @@ class Peer:
 
     def __init__(self, work):
         self._hub = work._lightgrid_node.backend._hub
-        session = self._hub.register(work.name, f"instance of {work.name}", [], "test").session_id
-        self._port, self._stream = self._hub.open_delta_stream(session)
+        works = self._hub.works
+        session = works.register(work.name, f"instance of {work.name}", [], "test").session_id
+        self._stream = works.open_stream(session, "deltas")
         self._work = work
         self._seq = 0
 
@@ -29,7 +30,7 @@ class Peer:
         batch = Batch(self._seq, ops, calls, snapshot=self._seq == 1)
 
         async def offer():  # in a loop, as the server does
-            self._hub.offer(self._port, self._stream, batch)
+            self._hub.works.offer(self._stream, batch)
 
         asyncio.run(offer())
 

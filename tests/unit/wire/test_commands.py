@@ -3,7 +3,7 @@ import math
 import pytest
 
 from lightgrid.errors import Reason, RefusedError, UnsupportedValueError
-from lightgrid.protocol.link import Settings
+from lightgrid.protocol.limits import LeaseTerms, Limits
 from lightgrid.protocol.messages import Ack, Cancel, Registration, Resync, Run, Stop, Update
 from lightgrid.state.delta import Set
 from lightgrid.wire.commands import CommandJoiner, encode_command
@@ -58,22 +58,20 @@ def test_an_argument_larger_than_a_message_is_refused_with_its_name():
 
 
 def test_a_registration_comes_back_with_the_limits():
-    registration = Registration("s", 2, 17, True, 0.1, 30.0, ("updates",))
-    limits = Settings(0.1, 30.0, 1000, 2000, 30, 10, 5, 99)
-    message = encode_registration(registration, limits)
+    limits = Limits(1000, 2000, 30, 10, 5, 99)
+    registration = Registration("s", 2, 17, True, LeaseTerms(0.1, 30.0), limits, ("updates",))
+    message = encode_registration(registration)
     again = RegisterWorkResponse.FromString(message.SerializeToString())
-    assert decode_registration(again) == (registration, limits)
+    assert decode_registration(again) == registration
 
 
 def test_what_a_server_does_not_tell_has_its_default():
-    registration, limits = decode_registration(RegisterWorkResponse(session_id="s"))
-    assert limits == Settings()
-    assert registration.lease_ttl_s == Settings().lease_ttl_s
+    registration = decode_registration(RegisterWorkResponse(session_id="s"))
+    assert (registration.limits, registration.terms) == (Limits(), LeaseTerms())
 
 
 def test_times_and_limits_without_end_become_the_longest_there_are():
-    registration = Registration("s", 1, 0, False, 10.0, math.inf)
-    limits = Settings(max_nodes=2**40)
-    back, told = decode_registration(encode_registration(registration, limits))
-    assert back.lease_ttl_s > 10**11
-    assert told.max_nodes == 2**32 - 1
+    terms, limits = LeaseTerms(lease_ttl_s=math.inf), Limits(max_nodes=2**40)
+    back = decode_registration(encode_registration(Registration("s", 1, 0, False, terms, limits)))
+    assert back.terms.lease_ttl_s > 10**11
+    assert back.limits.max_nodes == 2**32 - 1

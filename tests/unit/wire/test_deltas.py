@@ -1,7 +1,7 @@
 import pytest
 
 from lightgrid.errors import Reason, RefusedError, UnsupportedValueError
-from lightgrid.protocol.link import Settings
+from lightgrid.protocol.limits import Limits
 from lightgrid.protocol.messages import Batch, CallError, CallState, CallUpdate
 from lightgrid.state.delta import Assignments, Remove, Set, Splice, apply
 from lightgrid.state.values import MAX_DEPTH, Numbers, same
@@ -18,7 +18,7 @@ def _parts(batch, limit=2**22, max_ops=4096):
 
 def _refusal(messages, **limits):
     with pytest.raises(RefusedError) as caught:
-        decode_ops(messages, Settings(**limits))
+        decode_ops(messages, Limits(**limits))
     return caught.value
 
 
@@ -84,7 +84,7 @@ def test_what_is_over_a_limit_is_refused_with_its_name(name):
 
 def test_the_path_of_an_op_counts_for_the_depth_of_its_value():
     message = delta_pb2.DeltaOp(path=["a", "b"], set={"list_value": {}})
-    assert decode_ops([message], Settings(max_value_depth=2)) == [Set(("a", "b"), [])]
+    assert decode_ops([message], Limits(max_value_depth=2)) == [Set(("a", "b"), [])]
     assert _refusal([message], max_value_depth=1).facts["limit"] == "max_value_depth"
 
 

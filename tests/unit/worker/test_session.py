@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from lightgrid.errors import FlowUnavailableError, Reason, RefusedError
-from lightgrid.protocol.link import Settings
+from lightgrid.protocol import membership
+from lightgrid.protocol.limits import LeaseTerms, Limits
 from lightgrid.protocol.messages import Ack, CallState, CallUpdate, Registration, Resync, Stop
 from lightgrid.protocol.outbox import Outbox
-from lightgrid.worker import session
-from lightgrid.worker.session import WorkSession, pause_s
+from lightgrid.worker.session import WorkSession
 
 
 class FakeStream:
@@ -20,6 +20,9 @@ class FakeStream:
     async def send(self, batch):
         if self.ended.done():
             raise FlowUnavailableError("ended")
+        if batch.seq == 0:
+            self.client.heartbeats += 1
+            return
         self.client.sent.append(batch)
         error = self.client.refusals.pop(0) if self.client.refusals else None
         if error is not None:
@@ -27,9 +30,6 @@ class FakeStream:
             return
         self.client.taken = batch.seq
         self.client.commands.put_nowait(Ack(batch.seq, batch.seq))
-
-    async def send_heartbeat(self):
-        self.client.heartbeats += 1
 
     async def wait_end(self):
         return await asyncio.shield(self.ended)
@@ -54,10 +54,8 @@ class FakeClient:
         if isinstance(answer, Exception):
             raise answer
         needs = answer == "snapshot" or not self.sent
-        told = Registration(
-            f"s{len(self.registered)}", 1, self.taken, needs, self.heartbeat_s, 30.0
-        )
-        return told, Settings()
+        terms = LeaseTerms(self.heartbeat_s, 30.0)
+        return Registration(f"s{len(self.registered)}", 1, self.taken, needs, terms, Limits())
 
     def open_deltas(self, session_id, limits):
         return FakeStream(self)
@@ -75,7 +73,7 @@ class FakeClient:
 
 @pytest.fixture
 def world(monkeypatch):
-    monkeypatch.setattr(session, "pause_s", lambda failures: 0.001)
+    monkeypatch.setattr(membership, "longest_pause_s", lambda failures: 0.001)
 
     class World:
         def __init__(self):
@@ -209,14 +207,22 @@ def test_a_goodbye_waits_for_the_last_batch(world):
         ]
         assert await one.session.release()
         assert one.client.releases == [1, 1, 1, 1]
+
+    play(world, script)
+
+
+def test_a_work_that_is_told_to_go_says_no_goodbye_again(world):
+    async def script(one, _):
+        await one.until(lambda: one.outbox.acked_seq == 1)
         one.client.release_answers = [refused(Reason.WORK_STOPPED)]
         assert not await one.session.release()
+        assert one.client.releases == [1]
 
     play(world, script)
 
 
 def test_a_server_that_stays_away_gets_no_goodbye(world, monkeypatch):
-    monkeypatch.setattr(session, "_UNREACHABLE_S", 0.05)
+    monkeypatch.setattr(membership, "_UNREACHABLE_S", 0.05)
 
     async def script(one, _):
         one.client.answers = [FlowUnavailableError("down")] * 10_000
@@ -224,9 +230,3 @@ def test_a_server_that_stays_away_gets_no_goodbye(world, monkeypatch):
         assert one.client.releases == []
 
     play(world, script)
-
-
-def test_pauses_begin_with_none_and_grow_to_five_seconds():
-    assert pause_s(0) == 0.0
-    assert all(0 <= pause_s(1) <= 0.1 for _ in range(100))
-    assert 3.0 < max(pause_s(1000) for _ in range(1000)) <= 5.0

@@ -10,6 +10,7 @@ from lightgrid.errors import ComponentError
 from lightgrid.protocol.messages import CallState, CallUpdate, Update
 from lightgrid.state.delta import Set
 from lightgrid.worker.interrupt import Interrupter
+from lightgrid.worker.session import WorkSession
 from lightgrid.worker.side import Joining, WorkSide
 
 
@@ -100,10 +101,11 @@ def test_a_batch_that_was_interrupted_anywhere_is_over_with_its_call(start):
     assert count > 20  # bytecodes; Python 3.13 has fewer
 
 
-def test_what_a_batch_has_changed_is_put_before_the_next_one_holds(start):
+def test_what_a_batch_has_changed_is_put_before_the_next_one_holds(start, monkeypatch):
     work = Sample()
     side = start(work)
-    side.loop._session.is_up = True  # who collects on its own is at the server's door still
+    # Who collects on its own is at the server's door still.
+    monkeypatch.setattr(WorkSession, "is_up", True)
     outbox = side.loop._outbox
     with side.batch():
         work.a = 1

@@ -1,0 +1,65 @@
+"""When each work is told how far the flow server is.
+
+An acknowledgement costs as much as a batch, and told at once it would keep the
+flow from what was just taken. So it waits until there are 16 batches, or for a
+second; a work that wants one at once sends a heartbeat behind its batch, and gets
+it when all that it sent is applied.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_BATCHES_PER_ACK: Final = 16
+_ACK_DELAY_S: Final = 1.0
+
+
+class Acks:
+    """Counts what was taken of each work, by its name, and says when to tell it."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}  # batches taken since one was told
+        self._due_s: dict[str, float] = {}  # when to tell one at the latest, in that order
+        self._asked: set[str] = set()  # wants one as soon as all is applied
+
+    @property
+    def next_s(self) -> float | None:
+        """When the next one is due; None when none is."""
+        return next(iter(self._due_s.values()), None)
+
+    def taken(self, work: str, now_s: float) -> bool:
+        """Note that a batch was taken; return whether to tell at once."""
+        count = self._counts[work] = self._counts.get(work, 0) + 1
+        self._due_s.setdefault(work, now_s + _ACK_DELAY_S)
+        return count >= _BATCHES_PER_ACK
+
+    def asked(self, work: str, *, all_applied: bool) -> bool:
+        """Note that a work wants one; return whether to tell at once."""
+        if not all_applied:
+            self._asked.add(work)
+        return all_applied
+
+    def applied(self, work: str) -> bool:
+        """Note that all was applied that was taken; return whether to tell that at once.
+
+        What was told as taken is told as applied now, unless it will be soon anyway.
+        """
+        return work in self._asked or work not in self._due_s
+
+    def due(self, now_s: float) -> list[str]:
+        """Return the works that have waited long enough, and wait for them no more."""
+        works = [work for work, due_s in self._due_s.items() if due_s <= now_s]
+        for work in works:
+            del self._due_s[work]
+        return works
+
+    def told(self, work: str) -> None:
+        """Note that one is told now."""
+        self._counts[work] = 0
+        self._asked.discard(work)
+
+    def forget(self, work: str) -> None:
+        """Keep nothing of a work that is served no longer."""
+        self._counts.pop(work, None)
+        self._due_s.pop(work, None)
+        self._asked.discard(work)

@@ -1,0 +1,37 @@
+"""What becomes of the processes of works, as the flow is told of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A process has joined as a work; `user_agent` says which, for people."""
+
+    work: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A work said goodbye."""
+
+    work: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A work has not been heard of for its lease."""
+
+    work: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A work that was silent is heard again."""
+
+    work: str
+
+
+PeerEvent = Joined | Left | Silent | Heard

@@ -1,0 +1,345 @@
+"""The flow's side: all works of an app, and the one who serves their streams.
+
+What a work is told and when, who is let in, what waits for the flow's next merge,
+who was silent for too long: all of that is decided here, for every work by its
+`WorkLink`, over the works by `Exchange`. Whoever drives it brings what came, the
+time, and random ids, and afterwards does three things: has those look again whom
+`take_wakes` names, hands `take_events` to the flow, and lets the flow merge while
+there `has_news`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from lightgrid.errors import Reason, RefusedError
+from lightgrid.protocol.acks import Acks
+from lightgrid.protocol.events import Heard, Joined, Left, PeerEvent, Silent
+from lightgrid.protocol.limits import LeaseTerms, Limits
+from lightgrid.protocol.link import WorkLink
+from lightgrid.protocol.merged import Merged
+from lightgrid.protocol.messages import Batch, CallError, CallState, Command, Registration
+from lightgrid.protocol.roster import ExchangeRecord, Member, Roster
+from lightgrid.protocol.stream import Stream, Wake
+from lightgrid.protocol.told import Told
+from lightgrid.state.delta import Op
+from lightgrid.state.values import Value
+
+#: How often in a lease to look whether one is over.
+_SWEEPS_PER_LEASE: Final = 8
+_LEAST_SWEEP_S: Final = 0.05
+
+
+class Exchange:
+    """All works of an app, as its flow server deals with them.
+
+    Args:
+        limits: What is accepted.
+        terms: How long works may be silent, while they are few.
+        now_s: The time.
+
+    Attributes:
+        works: By name and by session, to be looked at.
+        acks: Say when `tell_acks` is to be called next.
+
+    Not safe to share between threads.
+    """
+
+    def __init__(self, limits: Limits, terms: LeaseTerms, now_s: float) -> None:
+        self.limits = limits
+        self.works = Roster()
+        self.acks = Acks()
+        self._terms = terms
+        self._pending: dict[str, None] = {}  # works with something to merge, in order of arrival
+        self._events: list[PeerEvent] = []
+        self._wakes: dict[tuple[str, Wake], None] = {}
+        self._swept_at_s = now_s
+
+    # --- the works of the app ------------------------------------------------------
+
+    @property
+    def terms(self) -> LeaseTerms:
+        """What a work is told now of how long it may be silent."""
+        return self._terms.for_works(len(self.works))
+
+    def add_work(
+        self,
+        name: str,
+        variables: dict[str, Value],
+        *,
+        receives_updates: bool = False,
+        is_program: bool = False,
+        generation: int = 0,
+    ) -> None:
+        """Begin to serve a work; the arguments are those of `WorkLink` and `Roster.add`."""
+        link = WorkLink(
+            name,
+            variables,
+            self.limits,
+            receives_updates=receives_updates,
+            is_program=is_program,
+        )
+        self.works.add(link, generation)
+
+    def remove_work(self, name: str) -> None:
+        """Serve a work no longer; what it still sends does not count."""
+        self.works[name].link.process_gone(None)
+        self.works.remove(name)
+        self._pending.pop(name, None)
+        self.acks.forget(name)
+        self._wake_all(name)
+
+    def command(self, name: str) -> WorkLink:
+        """Return the flow's end of a work, to have the work told something."""
+        link = self.works[name].link
+        self._wake(name, Wake.COMMANDS)
+        return link
+
+    def write(self, name: str, ops: Sequence[Op], revision: int, view: dict[str, Value]) -> None:
+        """Note what the flow wrote into a work's variables; `view` has it already."""
+        self.command(name).replica.write(ops, revision, view)
+
+    def process_gone(
+        self, name: str, error: CallError | None, state: CallState = CallState.CANCELLED
+    ) -> None:
+        """Note that the process of a work is gone; its open calls end. None of a removed work."""
+        member = self.works.get(name)
+        if member is not None:
+            member.link.process_gone(error, state)
+            member.is_silent = False
+            self._pending[name] = None
+            self._wake_all(name)
+
+    # --- what the flow takes -------------------------------------------------------
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something to merge, or an event."""
+        return bool(self._pending or self._events)
+
+    def take_pending(self) -> list[str]:
+        """Return the works of which there is something to merge, in order of arrival."""
+        pending, self._pending = self._pending, {}
+        return list(pending)
+
+    def merge(self, name: str, view: dict[str, Value]) -> Merged:
+        """Return what a work sent since the last merge, as changes of the flow's view."""
+        member = self.works[name]
+        merged = member.link.merge(view)
+        self._wake(name, Wake.ROOM)
+        if self.acks.applied(name):
+            self._tell_ack(member)
+        return merged
+
+    def take_events(self) -> list[PeerEvent]:
+        """Return what happened since the last time, in order."""
+        events, self._events = self._events, []
+        return events
+
+    def take_wakes(self) -> list[tuple[str, Wake]]:
+        """Return who is to look again since the last time, by the work's name."""
+        wakes, self._wakes = self._wakes, {}
+        return list(wakes)
+
+    def wake_all(self) -> None:
+        """Have everybody look again who serves a work."""
+        for member in self.works:
+            self._wake_all(member.link.name)
+
+    # --- what works ask ------------------------------------------------------------
+
+    def register(
+        self,
+        name: str,
+        instance_id: str,
+        session_id: str,
+        features: Sequence[str],
+        user_agent: str,
+        now_s: float,
+    ) -> Registration:
+        """Let a process join as a work.
+
+        Args:
+            name: The work's.
+            instance_id: Random, of one run of a process.
+            session_id: Random; what to call the session if a new one begins.
+            features: What the process knows.
+            user_agent: What the process is, for people.
+            now_s: The time.
+
+        Raises:
+            RefusedError: NO_SUCH_WORK, or as `WorkLink.register`.
+        """
+        member = self.works.joining(name)
+        registration = member.link.register(instance_id, session_id, features, self.terms, now_s)
+        self._wake_all(name)
+        if self.works.begin_session(member, registration.session_id):
+            self._hear(member)
+            self._events.append(Joined(name, user_agent))
+        return registration
+
+    def release(self, session_id: str, final_seq: int) -> None:
+        """Let a work leave.
+
+        Raises:
+            RefusedError: SESSION_UNKNOWN or BATCHES_PENDING.
+        """
+        member = self.works.of_session(session_id)
+        member.link.release(final_seq)
+        member.is_silent = False
+        name = member.link.name
+        self.works.end_session(member)
+        self._pending[name] = None
+        self._events.append(Left(name))
+        self._wake_all(name)
+
+    def open_stream(self, session_id: str, kind: str, seen_revision: int = 0) -> Stream:
+        """Begin a stream of a session; an older one of its kind does not count any more.
+
+        Args:
+            session_id: Of a session.
+            kind: "deltas" or "commands".
+            seen_revision: The newest of the flow's writes that the work has applied.
+
+        Raises:
+            RefusedError: SESSION_UNKNOWN.
+        """
+        member = self.works.of_session(session_id)
+        number = member.link.session_of(session_id).open_stream(kind)
+        if kind == "commands":
+            member.ack_due = True
+            self._wake(member.link.name, Wake.COMMANDS)
+        else:
+            self._wake(member.link.name, Wake.STREAMS)
+        return Stream(member, kind, number, Told(revision=seen_revision))
+
+    def close_stream(self, stream: Stream) -> None:
+        """Note that a stream ended, however it did."""
+        if stream.kind == "deltas":
+            stream.member.link.close_delta_stream(stream.number)
+        elif stream.member.link.session is not None:
+            stream.member.link.session.close_stream(stream.kind, stream.number)
+
+    def check_live(self, stream: Stream) -> None:
+        """Go on if a stream still counts.
+
+        Raises:
+            RefusedError: STREAM_SUPERSEDED.
+        """
+        session = stream.member.link.session
+        if session is None or not session.is_live(stream.kind, stream.number):
+            raise RefusedError(
+                Reason.STREAM_SUPERSEDED,
+                f"another stream of {stream.member.link.name} took over",
+            )
+
+    def offer(self, stream: Stream, part: Batch, now_s: float) -> bool:
+        """Take a message of a delta stream.
+
+        Returns:
+            Whether there is room for the next one.
+
+        Raises:
+            RefusedError: The stream is to end with it.
+        """
+        member = stream.member
+        link = member.link
+        taken = link.offer(stream.number, part, now_s)
+        if member.is_silent:
+            self._hear(member)
+        if taken:
+            self._pending[link.name] = None
+            if self.acks.taken(link.name, now_s):
+                self._tell_ack(member)
+        elif part.seq == 0 and self.acks.asked(
+            link.name, all_applied=link.name not in self._pending
+        ):
+            self._tell_ack(member)
+        return link.replica.has_room
+
+    def has_room(self, stream: Stream, now_s: float) -> bool:
+        """Tell whether a delta stream may be read on; until then it counts as alive.
+
+        Raises:
+            RefusedError: STREAM_SUPERSEDED.
+        """
+        link = stream.member.link
+        link.renew(stream.number, now_s)
+        return link.replica.has_room
+
+    def commands(self, stream: Stream, include_state: Value = None) -> list[Command]:
+        """Return what to tell a work next; many calls some at a time, so ask until it is nothing.
+
+        Args:
+            stream: A command stream.
+            include_state: The variables as the flow sees them, to begin with them.
+
+        Raises:
+            RefusedError: STREAM_SUPERSEDED.
+        """
+        self.check_live(stream)
+        member = stream.member
+        acks, member.ack_due = member.ack_due, False
+        return member.link.commands(stream.told, include_state=include_state, acks=acks)
+
+    # --- time ------------------------------------------------------------------------
+
+    def tell_acks(self, now_s: float) -> None:
+        """Have those told that have waited long enough for an acknowledgement."""
+        for name in self.acks.due(now_s):
+            self._tell_ack(self.works[name])
+
+    @property
+    def sweep_interval_s(self) -> float:
+        """How often to call `sweep`."""
+        return max(_LEAST_SWEEP_S, self.terms.lease_ttl_s / _SWEEPS_PER_LEASE)
+
+    def sweep(self, now_s: float) -> None:
+        """Find works that were silent for too long.
+
+        After a stall of this process no lease runs out before what waits was read.
+        """
+        has_stalled = now_s - self._swept_at_s > 2 * self.sweep_interval_s
+        self._swept_at_s = now_s
+        if has_stalled:
+            return
+        for member in self.works:
+            if not member.is_silent and member.link.is_lost(now_s):
+                member.is_silent = True
+                self._events.append(Silent(member.link.name))
+
+    # --- over a restart ----------------------------------------------------------------
+
+    def dump(self) -> ExchangeRecord:
+        """Return what is owed, as it is at this moment. Cost: O(state)."""
+        return self.works.dump()
+
+    def load(self, record: ExchangeRecord, now_s: float) -> list[str]:
+        """Go on from what was owed; the works have been added.
+
+        Returns:
+            Works of the record that have not been added; nothing of them is kept.
+        """
+        missing = self.works.load(record, self.terms, now_s)
+        self._pending.update(dict.fromkeys(name for name in record.links if name not in missing))
+        return missing
+
+    # --- details -------------------------------------------------------------------------
+
+    def _wake(self, name: str, who: Wake) -> None:
+        self._wakes[name, who] = None
+
+    def _wake_all(self, name: str) -> None:
+        for who in Wake:
+            self._wake(name, who)
+
+    def _hear(self, member: Member) -> None:
+        if member.is_silent:
+            member.is_silent = False
+            self._events.append(Heard(member.link.name))
+
+    def _tell_ack(self, member: Member) -> None:
+        self.acks.told(member.link.name)
+        member.ack_due = True
+        self._wake(member.link.name, Wake.COMMANDS)
