@@ -20,11 +20,11 @@ from lightgrid.moving.notices import tell_options
 from lightgrid.process.app_file import is_interactive, is_loaded_in_work
 from lightgrid.process.standard_streams import open_closed_streams
 from lightgrid.runtime.options import RunOptions
-from lightgrid.runtime.outcome import AppStage, Outcome
+from lightgrid.runtime.reporting.outcome import AppStage, Outcome
 from lightgrid.state.layout import APP_STATE
 
 if TYPE_CHECKING:
-    from lightgrid.runtime.observer import Observer
+    from lightgrid.runtime.reporting.observer import Observer
     from lightgrid.state.values import Value
 
 #: How long a work may take to end, in seconds. With it an app ends within 2 s of Ctrl-C.

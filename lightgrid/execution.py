@@ -15,17 +15,17 @@ from lightgrid.component.work import Work
 from lightgrid.errors import WorkFailedError, place_of, short_name
 from lightgrid.process.app_file import find_app_file, is_interactive
 from lightgrid.process.work_spec import WorkSpec, find_unpicklable, make_spec, work_environment
-from lightgrid.runtime.app_loop import AppLoop
-from lightgrid.runtime.hints import hint_at_standstill, hinting_at_long_runs
 from lightgrid.runtime.hub import Hub
-from lightgrid.runtime.interruption import Interruption, end_process
-from lightgrid.runtime.launcher import LocalLauncher
-from lightgrid.runtime.logs import LogFollower
-from lightgrid.runtime.observer import Observer
+from lightgrid.runtime.launch.local import LocalLauncher
+from lightgrid.runtime.loop.app_loop import AppLoop
+from lightgrid.runtime.loop.hints import hint_at_standstill, hinting_at_long_runs
+from lightgrid.runtime.loop.interruption import Interruption, end_process
+from lightgrid.runtime.loop.supervision import Surroundings
 from lightgrid.runtime.options import RunOptions
-from lightgrid.runtime.outcome import Outcome
-from lightgrid.runtime.run_dir import RunDir
-from lightgrid.runtime.supervision import Surroundings
+from lightgrid.runtime.reporting.logs import LogFollower
+from lightgrid.runtime.reporting.observer import Observer
+from lightgrid.runtime.reporting.outcome import Outcome
+from lightgrid.runtime.reporting.run_dir import RunDir
 from lightgrid.server.auth import Auth
 from lightgrid.server.rotation import Rotation
 from lightgrid.server.server import Listen, Server

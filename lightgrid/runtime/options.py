@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from lightgrid.component.options import OptionChecker
 
 if TYPE_CHECKING:
-    from lightgrid.runtime.app_loop import AppLoop
-    from lightgrid.runtime.launcher import Launcher
+    from lightgrid.runtime.launch.launcher import Launcher
+    from lightgrid.runtime.loop.app_loop import AppLoop
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from lightgrid.component.options import OptionChecker
 from lightgrid.component.status import WorkStatus
 from lightgrid.component.work import Work
 from lightgrid.errors import ClosedError, UnsupportedValueError
-from lightgrid.runtime.app_loop import AppLoop
+from lightgrid.runtime.loop.app_loop import AppLoop
 from lightgrid.runtime.options import RunOptions
-from lightgrid.runtime.outcome import Outcome
-from lightgrid.runtime.run_dir import running_apps
+from lightgrid.runtime.reporting.outcome import Outcome
+from lightgrid.runtime.reporting.run_dir import running_apps
 from lightgrid.testing.by_value import travelling_by_value
 from lightgrid.testing.launcher import WatchedLauncher
 from lightgrid.testing.recorder import Recorder

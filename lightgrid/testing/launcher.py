@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from lightgrid.component.work import Work
 from lightgrid.process.work_spec import ADDRESS_VARIABLE
-from lightgrid.runtime.launcher import Handle, LaunchSpec, LocalLauncher, OnExit
+from lightgrid.runtime.launch.launcher import Handle, LaunchSpec, OnExit
+from lightgrid.runtime.launch.local import LocalLauncher
 from lightgrid.testing.relay import Relay
 
 

@@ -6,7 +6,7 @@ import pytest
 from integration.command import wait_until
 
 import lightgrid as L
-from lightgrid.runtime.events import Exited
+from lightgrid.runtime.hub.events import Exited
 from lightgrid.testing import stepping
 
 

@@ -10,8 +10,8 @@ from integration.command import Lightgrid
 import lightgrid as L
 from lightgrid.component.flow import FlowExit
 from lightgrid.component.status import WorkStage, WorkStatus
-from lightgrid.runtime import hints
-from lightgrid.runtime.observer import Observer
+from lightgrid.runtime.loop import hints
+from lightgrid.runtime.reporting.observer import Observer
 
 pytestmark = pytest.mark.timeout(150)
 

@@ -7,9 +7,9 @@ import pytest
 
 import lightgrid as L
 from lightgrid.errors import ClosedError, ComponentError, SlowFlowWarning, place_of
-from lightgrid.runtime import runs
-from lightgrid.runtime.observer import Observer
+from lightgrid.runtime.loop import runs
 from lightgrid.runtime.options import RunOptions
+from lightgrid.runtime.reporting.observer import Observer
 from lightgrid.testing import stepping
 
 

@@ -12,7 +12,7 @@ import sys
 import lightgrid as L
 from lightgrid.component.flow import FlowExit
 from lightgrid.process.app_file import load_app_file
-from lightgrid.runtime.observer import Observer
+from lightgrid.runtime.reporting.observer import Observer
 
 
 class Driver(Observer):
