@@ -1,6 +1,6 @@
 """The process of a work: load its code, join the flow, execute calls, leave.
 
-python -m lightgrid.worker.work_process --spec-fd N     (see work_spec)
+python -m lightgrid.worker.work_process --name WORK     (see work_spec)
 """
 
 from __future__ import annotations
@@ -200,9 +200,8 @@ class WorkProcess:
 
 
 def main() -> int:
-    """Be the work that the command line and the environment name; return the exit code."""
-    arguments = sys.argv[1:]
-    spec = read_spec(int(arguments[arguments.index("--spec-fd") + 1]))
+    """Be the work that standard input and the environment tell of; return the exit code."""
+    spec = read_spec()
     # What user code starts gets the address and the name, which are no secret, but no token
     # that it might print with its environment.
     token = os.environ.pop(TOKEN_VARIABLE, "")

@@ -12,10 +12,10 @@ from lightgrid.state.delta import Op
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """A launcher saw the process of a work end; `code` is as `Launcher.start` tells it."""
+    """A launcher saw the process of a work end; `code` is as `OnExit` tells it."""
 
     work: str
-    pid: int
+    launch_id: str
     code: int | None
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from lightgrid.process.work_spec import LAUNCH_VARIABLE
 from lightgrid.runtime.launch.guard import kill_group, kill_marked
 from lightgrid.runtime.launch.guard_client import GuardClient
-from lightgrid.runtime.launch.launcher import Handle, LaunchSpec, OnExit
+from lightgrid.runtime.launch.launcher import LaunchSpec, OnExit
 
 
 class LocalLauncher:
@@ -22,58 +22,84 @@ class LocalLauncher:
     """
 
     def __init__(self) -> None:
-        self._handles: dict[int, _LocalHandle] = {}
+        self._running: dict[str, _Running] = {}
         self._lock = threading.Lock()
         self._guard = GuardClient()
         _count_children()
 
-    def start(self, spec: LaunchSpec, on_exit: OnExit) -> Handle:
+    def start(self, spec: LaunchSpec, on_exit: OnExit) -> str:
         """Start a process; see `Launcher.start`."""
+        # A file without a name: a pipe holds 64 KiB until somebody reads.
         with tempfile.TemporaryFile() as handed_over, spec.log_file.open("ab") as log:
             handed_over.write(spec.handed_over)
             handed_over.seek(0)
-            descriptor = handed_over.fileno()
             process = subprocess.Popen(
-                [part.replace("{fd}", str(descriptor)) for part in spec.command],
+                spec.command,
                 env={**os.environ, **spec.environment, LAUNCH_VARIABLE: spec.launch_id},
-                stdin=subprocess.DEVNULL,
+                stdin=handed_over if spec.handed_over else subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                pass_fds=(descriptor,),
                 start_new_session=True,
             )
-        self._guard.add(process.pid, spec.stop_grace_s, spec.mark)
-        handle = _LocalHandle(process, spec.stop_grace_s, spec.mark)
+        mark = f"{LAUNCH_VARIABLE}={spec.launch_id}"
+        self._guard.add(process.pid, spec.stop_grace_s, mark)
+        running = _Running(process, spec.stop_grace_s, mark)
         with self._lock:
-            self._handles[process.pid] = handle
+            self._running[spec.launch_id] = running
+        self.started(spec.work, process.pid)
         threading.Thread(
             target=self._wait,
-            args=(handle, on_exit),
+            args=(spec.launch_id, running, on_exit),
             name=f"lightgrid wait {spec.work}",
             daemon=True,
         ).start()
-        return handle
+        return f"pid {process.pid}"
+
+    def stop(self, launch_id: str) -> None:
+        """Ask a process to end; see `Launcher.stop`."""
+        running = self._find(launch_id)
+        if running is not None:
+            running.stop()
+
+    def kill(self, launch_id: str) -> None:
+        """Kill a process; see `Launcher.kill`."""
+        running = self._find(launch_id)
+        if running is not None:
+            running.kill()
+
+    @property
+    def pids(self) -> set[int]:
+        """The numbers of the processes that are left."""
+        with self._lock:
+            return {running.pid for running in self._running.values()}
+
+    def started(self, work: str, pid: int) -> None:
+        """Called when a process was started; for who wants to know its number."""
 
     def close(self) -> None:
         """Kill what is left and let the guard go."""
         with self._lock:
-            left = list(self._handles.values())
-        for handle in left:
-            handle.kill()
-        for handle in left:
-            handle.exited.wait(5.0)
+            left = list(self._running.values())
+        for running in left:
+            running.kill()
+        for running in left:
+            running.exited.wait(5.0)
         self._guard.close()
 
-    def _wait(self, handle: _LocalHandle, on_exit: OnExit) -> None:
-        code = handle.wait()
-        self._guard.remove(handle.pid)
+    def _find(self, launch_id: str) -> _Running | None:
         with self._lock:
-            del self._handles[handle.pid]
-        on_exit(handle.pid, code)
+            return self._running.get(launch_id)
+
+    def _wait(self, launch_id: str, running: _Running, on_exit: OnExit) -> None:
+        code = running.wait()
+        self._guard.remove(running.pid)
+        with self._lock:
+            del self._running[launch_id]
+        on_exit(launch_id, code)
 
 
-class _LocalHandle:
-    """A process of this machine."""
+class _Running:
+    """A process of this machine, from its start until it was waited for."""
 
     def __init__(self, process: subprocess.Popen[bytes], stop_grace_s: float, mark: str) -> None:
         self.exited = threading.Event()

@@ -28,8 +28,7 @@ def obituary(name: str, process: Process, code: int | None, last_lines: Sequence
     else:
         how = f"ended with exit code {code}"
     before = " before it joined the flow" if process.is_ours and not process.joined else ""
-    pid = "?" if process.handle is None else process.handle.pid
-    text = f"the process of {short_name(name)} (pid {pid}) {how}{before}"
+    text = f"the process of {short_name(name)} ({process.shown}) {how}{before}"
     if last_lines:
         text += ". Its last output:\n" + "\n".join(f"    {line}" for line in last_lines)
     return text

@@ -108,12 +108,7 @@ class Processes:
 
     def ask_to_end(self, process: Process) -> None:
         """Have the launcher ask a process to end."""
-
-        def ask() -> None:
-            if process.handle is not None:
-                process.handle.stop()
-
-        self._outputs.act(ask)
+        self._starter.ask_to_end(process)
 
     def grace_of(self, work: Work) -> float:
         """Return how long a work may take to end, in seconds."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 
 from lightgrid.component.failure_policy import FailurePolicy
 from lightgrid.component.work import Work
 from lightgrid.protocol.messages import CallError, CallUpdate, Run
-from lightgrid.runtime.launch.launcher import Handle
 
 
 @dataclass(slots=True, eq=False)
@@ -16,8 +16,9 @@ class Process:
 
     Attributes:
         is_ours: It executes a Python work; else it is a program that makes one call.
-        handle: What was started, once it was.
-        started_s: When, by the monotonic clock.
+        launch_id: Names its launch.
+        shown: What people find it by, such as "pid 1234"; "" until it is started.
+        started_s: When it was, by the monotonic clock.
         seen_revision: What it has seen of the flow's writes, from its start.
         stopping: It was asked to end.
         joined: It has registered.
@@ -26,13 +27,19 @@ class Process:
     """
 
     is_ours: bool
-    handle: Handle | None = None
+    launch_id: str = field(default_factory=lambda: secrets.token_hex(16))
+    shown: str = ""
     started_s: float = 0.0
     seen_revision: int = 0
     stopping: bool = False
     joined: bool = False
     has_exited: bool = False
     death: CallError | None = None
+
+    @property
+    def is_launched(self) -> bool:
+        """Whether a launcher has started it."""
+        return bool(self.shown)
 
     @property
     def takes_calls(self) -> bool:

@@ -46,6 +46,7 @@ class Starter:
     """Starts processes. For the flow's thread.
 
     Args:
+        launched: Told of a process that was started.
         not_launched: Told of a process that could not be started, and why.
     """
 
@@ -58,7 +59,7 @@ class Starter:
         timers: Timers,
         surroundings: Surroundings,
         observer: Observer,
-        started: Callable[[Seat, int], None],
+        launched: Callable[[Seat, Process], None],
         not_launched: Callable[[Seat, Process, str], None],
     ) -> None:
         self._hub = hub
@@ -68,7 +69,7 @@ class Starter:
         self._timers = timers
         self._surroundings = surroundings
         self._observer = observer
-        self._started = started
+        self._launched = launched
         self._not_launched = not_launched
 
     def grace_of(self, work: Work) -> float:
@@ -102,7 +103,7 @@ class Starter:
                 self._not_launched(seat, process, error)
             elif work_spec is not None:
                 handed_over = work_spec.dump(process.seen_revision)
-                self._start(seat, process, work_command("{fd}", name), handed_over)
+                self._start(seat, process, work_command(name), handed_over)
             else:
                 self._start(seat, process, program or [], b"")
 
@@ -125,6 +126,7 @@ class Starter:
         self._logs.follow(name, log_file)
         connection = self._surroundings.connection_of(name)
         spec = LaunchSpec(
+            launch_id=process.launch_id,
             work=name,
             command=command,
             environment={**work._lightgrid_environment(), **connection},
@@ -133,8 +135,8 @@ class Starter:
             handed_over=handed_over,
         )
         try:
-            process.handle = self._launcher.start(
-                spec, lambda pid, code: self._hub.add_event(Exited(name, pid, code))
+            process.shown = self._launcher.start(
+                spec, lambda launch_id, code: self._hub.add_event(Exited(name, launch_id, code))
             )
         except OSError as error:
             cause = error.strerror or str(error)
@@ -144,12 +146,23 @@ class Starter:
             self._not_launched(seat, process, what)
             return
         process.started_s = time.monotonic()
-        self._started(seat, process.handle.pid)
+        self._launched(seat, process)
         if process.is_ours:
-            self._timers.after(START_TIMEOUT_S, lambda: _give_up_joining(seat, process))
+            self._timers.after(START_TIMEOUT_S, lambda: self._give_up_joining(seat, process))
 
+    def ask_to_end(self, process: Process) -> None:
+        """Have a process asked to end."""
 
-def _give_up_joining(seat: Seat, process: Process) -> None:
-    if seat.process is process and not process.joined and not process.stopping:
-        assert process.handle is not None
-        process.handle.kill()
+        def ask() -> None:
+            if process.is_launched:
+                self._launcher.stop(process.launch_id)
+
+        self._outputs.act(ask)
+
+    def kill(self, process: Process) -> None:
+        """Kill a process, now."""
+        self._launcher.kill(process.launch_id)
+
+    def _give_up_joining(self, seat: Seat, process: Process) -> None:
+        if seat.process is process and not process.joined and not process.stopping:
+            self.kill(process)

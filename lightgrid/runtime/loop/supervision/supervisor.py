@@ -53,16 +53,18 @@ class Supervisor:
         self._hub = hub
         self._logs = logs
         self._statuses = statuses
-        starter = Starter(
+        self._starter = Starter(
             hub, outputs, launcher, logs, timers, surroundings, observer,
             self._launched, self._not_launched,
         )  # fmt: skip
         self._watch = CallWatch(timers, self._timed_out)
-        self._processes = Processes(hub, outputs, starter, statuses, timers, self._watch.begin)
+        self._processes = Processes(
+            hub, outputs, self._starter, statuses, timers, self._watch.begin
+        )
         self._judge = Judge(statuses, self._processes)
         self._seats: dict[Work, Seat] = {}
         self._names: dict[str, Seat] = {}
-        self._by_pid: dict[int, Seat] = {}
+        self._by_launch: dict[str, Seat] = {}
         self._exits: list[tuple[Seat, Process]] = []
         self._leaving: dict[str, float] = {}  # asked to leave who dialled in, and until when
 
@@ -72,7 +74,7 @@ class Supervisor:
     def has_processes(self) -> bool:
         """Whether any process is left, or one that dialled in still has time to leave."""
         now_s = time.monotonic()
-        return bool(self._by_pid) or any(
+        return bool(self._by_launch) or any(
             now_s < until_s and self._hub.is_held(name) for name, until_s in self._leaving.items()
         )
 
@@ -126,9 +128,9 @@ class Supervisor:
     def kill_all(self) -> None:
         """Kill every process that is left, and wait for no other."""
         self._leaving.clear()
-        for seat in self._by_pid.values():
-            if seat.process is not None and seat.process.handle is not None:
-                seat.process.handle.kill()
+        for seat in self._by_launch.values():
+            if seat.process is not None:
+                self._starter.kill(seat.process)
 
     def take_failures(self) -> Sequence[Failure]:
         """Return the failures that end the app, since the last time, in their order."""
@@ -157,7 +159,7 @@ class Supervisor:
 
     def take_exit(self, event: Exited) -> None:
         """Note that a process has ended. Of what it has sent nothing more is taken from here on."""
-        seat = self._by_pid.pop(event.pid)
+        seat = self._by_launch.pop(event.launch_id)
         process = seat.process
         assert process is not None
         process.has_exited = True
@@ -204,8 +206,8 @@ class Supervisor:
         self._judge.work_ended(seat, End.LOST, StatusReason.LOST, what)
         return True
 
-    def _launched(self, seat: Seat, pid: int) -> None:
-        self._by_pid[pid] = seat
+    def _launched(self, seat: Seat, process: Process) -> None:
+        self._by_launch[process.launch_id] = seat
 
     def _not_launched(self, seat: Seat, process: Process, what: str) -> None:
         if seat.process is process:

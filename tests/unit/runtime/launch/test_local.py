@@ -20,23 +20,25 @@ def launcher():
 
 @pytest.fixture
 def start(launcher, tmp_path):
-    """Start Python code; return its handle, its ends, and its log."""
+    """Start Python code; return its launch's id, its ends, and its log."""
 
     def start(code, stop_grace_s=PATIENCE_S, handed_over=b"", **environment):
         ends = queue.SimpleQueue()
         log = tmp_path / "w.log"
-        handle = launcher.start(
+        launch_id = f"launch of {code}"
+        launcher.start(
             LaunchSpec(
+                launch_id=launch_id,
                 work="root.w",
-                command=[sys.executable, "-S", "-c", code, "{fd}"],
+                command=[sys.executable, "-S", "-c", code],
                 environment=environment,
                 log_file=log,
                 stop_grace_s=stop_grace_s,
                 handed_over=handed_over,
             ),
-            lambda pid, code: ends.put((pid, code)),
+            lambda launch_id, code: ends.put((launch_id, code)),
         )
-        return handle, lambda: ends.get(timeout=PATIENCE_S), log
+        return launch_id, lambda: ends.get(timeout=PATIENCE_S), log
 
     return start
 
@@ -52,8 +54,18 @@ def ready(tmp_path, code):
 
 
 def test_the_end_of_a_process_is_told_with_its_exit_code(start):
-    handle, end, _ = start("import sys; sys.exit(5)")
-    assert end() == (handle.pid, 5)
+    launch_id, end, _ = start("import sys; sys.exit(5)")
+    assert end() == (launch_id, 5)
+
+
+def test_people_find_a_process_by_its_number(launcher, tmp_path):
+    code = "import os; print('pid', os.getpid())"
+    ends = queue.SimpleQueue()
+    log = tmp_path / "w.log"
+    spec = LaunchSpec("an id", "root.w", [sys.executable, "-c", code], {}, log, PATIENCE_S)
+    shown = launcher.start(spec, lambda *end: ends.put(end))
+    assert ends.get(timeout=PATIENCE_S) == ("an id", 0)
+    assert log.read_text().strip() == shown
 
 
 def test_output_goes_to_the_log_and_is_appended(start):
@@ -65,10 +77,10 @@ def test_output_goes_to_the_log_and_is_appended(start):
 
 
 def test_bytes_are_handed_over_and_environment_is_added(start):
-    code = "import os, sys; print(os.read(int(sys.argv[1]), 99), os.environ['MINE'])"
+    code = "import os, sys; print(sys.stdin.read(), os.environ['MINE'])"
     _, end, log = start(code, handed_over=b"secret", MINE="yes")
     end()
-    assert log.read_text() == "b'secret' yes\n"
+    assert log.read_text() == "secret yes\n"
 
 
 def test_a_process_is_in_a_session_of_its_own_without_input(start):
@@ -78,23 +90,23 @@ def test_a_process_is_in_a_session_of_its_own_without_input(start):
     assert log.read_text() == "True ''\n"
 
 
-def test_a_stop_asks_and_waits(start, tmp_path):
+def test_a_stop_asks_and_waits(start, launcher, tmp_path):
     code, wait = ready(tmp_path, "signal.signal(signal.SIGTERM, lambda *_: sys.exit(4))")
-    handle, end, _ = start(code)
+    launch_id, end, _ = start(code)
     wait()
-    handle.stop()
-    handle.stop()
-    assert end() == (handle.pid, 4)
-    handle.stop()
-    handle.kill()  # too late: nothing
+    launcher.stop(launch_id)
+    launcher.stop(launch_id)
+    assert end() == (launch_id, 4)
+    launcher.stop(launch_id)
+    launcher.kill(launch_id)  # too late: nothing
 
 
-def test_a_process_that_does_not_hear_is_killed_after_its_grace(start, tmp_path):
+def test_a_process_that_does_not_hear_is_killed_after_its_grace(start, launcher, tmp_path):
     code, wait = ready(tmp_path, "signal.signal(signal.SIGTERM, signal.SIG_IGN)")
-    handle, end, _ = start(code, stop_grace_s=0.1)
+    launch_id, end, _ = start(code, stop_grace_s=0.1)
     wait()
-    handle.stop()
-    assert end() == (handle.pid, -signal.SIGKILL)
+    launcher.stop(launch_id)
+    assert end() == (launch_id, -signal.SIGKILL)
 
 
 def test_what_a_process_leaves_behind_ends_with_it(start, tmp_path):
@@ -111,14 +123,14 @@ def test_what_a_process_leaves_behind_ends_with_it(start, tmp_path):
 
 def test_closing_kills_what_is_left(start, launcher, tmp_path):
     code, wait = ready(tmp_path, "signal.signal(signal.SIGTERM, signal.SIG_IGN)")
-    handle, end, _ = start(code)
+    launch_id, end, _ = start(code)
     wait()
     launcher.close()
-    assert end() == (handle.pid, -signal.SIGKILL)
+    assert end() == (launch_id, -signal.SIGKILL)
 
 
 def test_a_program_that_is_not_there_is_an_error(launcher, tmp_path):
-    spec = LaunchSpec("root.w", ["/nowhere/at all"], {}, tmp_path / "log", 1.0)
+    spec = LaunchSpec("an id", "root.w", ["/nowhere/at all"], {}, tmp_path / "log", 1.0)
     with pytest.raises(OSError, match="/nowhere/at all"):
         launcher.start(spec, lambda *_: None)
 
@@ -146,8 +158,8 @@ held = open({fifo!r}, "w")
 def test_a_process_is_told_as_gone_while_the_ends_of_children_are_ignored(start):
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
-        handle, end, _ = start("pass")
-        assert end() == (handle.pid, None)
+        launch_id, end, _ = start("pass")
+        assert end() == (launch_id, None)
     finally:
         signal.signal(signal.SIGCHLD, before)
 

@@ -11,16 +11,16 @@ from lightgrid.runtime.loop.supervision.obituary import signal_name
 from lightgrid.runtime.reporting.observer import Observer
 
 
-class Handle:
-    def __init__(self, pid, on_exit):
-        self.pid = pid
+class Launch:
+    def __init__(self, launch_id, on_exit):
+        self.launch_id = launch_id
         self.was_asked = 0
         self._on_exit = on_exit
 
     def exit(self, code):
         on_exit, self._on_exit = self._on_exit, None
         if on_exit is not None:
-            on_exit(self.pid, code)
+            on_exit(self.launch_id, code)
 
     def stop(self):
         self.was_asked += 1
@@ -34,20 +34,29 @@ class Launcher:
     """Starts nothing. `dies` is the exit code that the first processes end with at once."""
 
     def __init__(self, dies=()):
-        self.handles = []
+        self.launches = []
         self.specs = []
         self._dies = list(dies)
 
     def start(self, spec, on_exit):
         if self._dies and isinstance(self._dies[0], OSError):
             raise self._dies.pop(0)
-        handle = Handle(1000 + len(self.handles), on_exit)
-        self.handles.append(handle)
+        launch = Launch(spec.launch_id, on_exit)
+        self.launches.append(launch)
         self.specs.append(spec)
         if self._dies:
             spec.log_file.write_text("some\nlast words\n")
-            handle.exit(self._dies.pop(0))
-        return handle
+            launch.exit(self._dies.pop(0))
+        return f"pid {1000 + len(self.launches)}"
+
+    def stop(self, launch_id):
+        self.find(launch_id).stop()
+
+    def kill(self, launch_id):
+        self.find(launch_id).kill()
+
+    def find(self, launch_id):
+        return next(one for one in self.launches if one.launch_id == launch_id)
 
     def close(self):
         pass
@@ -112,14 +121,14 @@ def test_works_are_started_with_the_flow_unless_they_say_otherwise():
     for starts, count in ((True, 1), (False, 0)):
         launcher = Launcher()
         execute(Root(lambda root: root.stop(), start_with_flow=starts), launcher)
-        assert len(launcher.handles) == count
+        assert len(launcher.launches) == count
 
 
 def test_every_process_is_asked_to_end_once_when_the_app_ends():
     launcher = Launcher()
     outcome = execute(Root(lambda root: root.stop("done")), launcher)
     assert outcome.exit_code == 0
-    assert [handle.was_asked for handle in launcher.handles] == [1]
+    assert [launch.was_asked for launch in launcher.launches] == [1]
 
 
 def test_a_work_has_one_process_however_often_it_is_called():
@@ -130,7 +139,7 @@ def test_a_work_has_one_process_however_often_it_is_called():
 
     launcher = Launcher()
     execute(Root(step, start_with_flow=False), launcher)
-    assert len(launcher.handles) == 1
+    assert len(launcher.launches) == 1
 
 
 def test_a_process_is_given_the_grace_that_its_work_asks_for():
@@ -168,7 +177,7 @@ def test_a_stopped_work_that_is_called_again_gets_another_process(calls):
 
     launcher = Launcher()
     assert execute(Root(step, start_with_flow=False), launcher).exit_code == 0
-    assert len(launcher.handles) == 2
+    assert len(launcher.launches) == 2
 
 
 # --- failures at one moment ---------------------------------------------------------------------
@@ -212,20 +221,20 @@ def test_two_programs_that_cannot_be_started_are_both_told():
 
 
 def test_a_process_that_dies_while_the_app_ends_takes_no_other_along():
-    class Deaf(Handle):
+    class Deaf(Launch):
         def stop(self):
             self.was_asked += 1
             self.exit(-11)
 
     class DeafLauncher(Launcher):
         def start(self, spec, on_exit):
-            self.handles.append(Deaf(1000 + len(self.handles), on_exit))
-            return self.handles[-1]
+            self.launches.append(Deaf(spec.launch_id, on_exit))
+            return "pid 1000"
 
     launcher = DeafLauncher()
     outcome = execute(Two(lambda root: root.stop("done")), launcher)
     assert (outcome.exit_code, outcome.message) == (0, "done")
-    assert [handle.was_asked for handle in launcher.handles] == [1, 1]
+    assert [launch.was_asked for launch in launcher.launches] == [1, 1]
 
 
 def test_a_work_that_cannot_be_sent_fails_its_call_and_nothing_else_where_it_may():
@@ -241,7 +250,7 @@ def test_a_work_that_cannot_be_sent_fails_its_call_and_nothing_else_where_it_may
     outcome = execute(Root(step, start_with_flow=False, raise_exception=False), launcher)
     assert outcome.exit_code == 0
     assert "w._lock" in outcome.message
-    assert launcher.handles == []
+    assert launcher.launches == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGRTMIN, signal.SIGRTMIN + 6, 99])
@@ -301,17 +310,17 @@ def test_no_process_is_started_or_ended_and_nothing_is_told_while_the_flow_runs(
         root.w.run(1)
         root.v.start()
         told = tree_of(root)["works"]
-        return root.w.status.stage, len(launcher.handles), told["w"]["calls"], told["v"]["vars"]
+        return root.w.status.stage, len(launcher.launches), told["w"]["calls"], told["v"]["vars"]
 
     def stop(root):
-        started = len(launcher.handles)
+        started = len(launcher.launches)
         root.w.stop()
         root.v.delete()
-        asked = [handle.was_asked for handle in launcher.handles]
+        asked = [launch.was_asked for launch in launcher.launches]
         return started, root.w.has_stopped, asked, sorted(tree_of(root)["works"])
 
     def look(root):
-        return [handle.was_asked for handle in launcher.handles], sorted(tree_of(root)["works"])
+        return [launch.was_asked for launch in launcher.launches], sorted(tree_of(root)["works"])
 
     root = Steps(call, stop, look)
     assert execute(root, launcher).message == "done"
@@ -345,7 +354,7 @@ def test_a_run_that_raises_has_still_made_its_calls_and_writes(end):
     root = Steps(step)
     outcome = L.App(root).execute(L.RunOptions(make_launcher=lambda: launcher), Seeing())
     assert outcome.exit_code in (1, 3)
-    assert [handle.was_asked for handle in launcher.handles] == [1]
+    assert [launch.was_asked for launch in launcher.launches] == [1]
     assert ("works", "v", "vars", "c") in commits
     assert [status.stage for status in root.w.statuses] == ["pending", "stopped"]
     assert root.w.status.reason == "app_ended"
@@ -363,7 +372,7 @@ def test_a_call_and_the_delete_of_its_work_in_one_run_leave_nothing():
 
     root = Steps(step, look)
     assert execute(root, launcher).message == "done"
-    assert [handle.was_asked for handle in launcher.handles] == [1]
+    assert [launch.was_asked for launch in launcher.launches] == [1]
     assert root._seen[1] == ["v"]
 
 
@@ -402,14 +411,14 @@ def test_a_stop_and_a_call_behind_it_in_one_run_make_the_call_by_the_next_proces
         return root.w.is_pending
 
     def wait(root):
-        return None if len(launcher.handles) == 2 else setattr(root, "n", root.n - 1)
+        return None if len(launcher.launches) == 2 else setattr(root, "n", root.n - 1)
 
     root = Steps(first, second, wait)
     assert execute(root, launcher).message == "done"
     assert root._seen[1] is True
     ends = [record.status.stage for record in root.w._calls.records.values()]
     assert ends == ["stopped", "stopped"]
-    assert launcher.handles[0].was_asked == 1
+    assert launcher.launches[0].was_asked == 1
 
 
 def test_a_start_and_a_stop_behind_it_in_one_run_leave_the_work_stopped():
@@ -422,7 +431,7 @@ def test_a_start_and_a_stop_behind_it_in_one_run_leave_the_work_stopped():
         return before, root.w.status.stage
 
     def look(root):
-        return [handle.was_asked for handle in launcher.handles]
+        return [launch.was_asked for launch in launcher.launches]
 
     root = Steps(step, look)
     assert execute(root, launcher).message == "done"
@@ -495,7 +504,7 @@ def test_a_program_that_is_always_to_run_is_started_again_when_it_has_ended_well
 
         def run(self):
             self.w.run()
-            if len(launcher.handles) >= 3:
+            if len(launcher.launches) >= 3:
                 self.stop()
 
     root = Twice()

@@ -39,26 +39,25 @@ class Peer:
                   **variables)  # fmt: skip
 
 
-class Handle:
-    def __init__(self, pid, on_exit):
-        self.pid = pid
-        self.exit = lambda code: on_exit(pid, code)
-
-    def stop(self):
-        self.exit(0)
-
-    kill = stop
-
-
 class Launcher:
     """Starts nothing."""
 
     def __init__(self):
-        self.handles = {}
+        self.exits = {}
+        self._ids = {}
 
     def start(self, spec, on_exit):
-        self.handles[spec.work] = handle = Handle(1000 + len(self.handles), on_exit)
-        return handle
+        self.exits[spec.launch_id] = lambda code: on_exit(spec.launch_id, code)
+        self._ids[spec.work] = spec.launch_id
+        return f"pid {1000 + len(self.exits)}"
+
+    def end(self, work, code):
+        self.exits[self._ids[work]](code)
+
+    def stop(self, launch_id):
+        self.exits[launch_id](0)
+
+    kill = stop
 
     def close(self):
         pass
@@ -143,7 +142,7 @@ def test_a_call_that_failed_and_a_process_that_died_at_one_moment_are_both_told(
     def meanwhile(a, b):
         Peer(a).fail("no")
         Peer(b)
-        launcher.handles["root.members.1"].exit(-signal.SIGSEGV)
+        launcher.end("root.members.1", -signal.SIGSEGV)
 
     root = Root(external(), Worker(), meanwhile=meanwhile)
     outcome = execute(root, launcher)
@@ -157,7 +156,7 @@ def test_a_call_that_succeeded_before_its_process_died_has_succeeded():
 
     def meanwhile(work):
         Peer(work).send(CallState.SUCCEEDED, result="all", x=9)
-        launcher.handles["root.members.0"].exit(-signal.SIGKILL)
+        launcher.end("root.members.0", -signal.SIGKILL)
 
     def then(root, work):
         record = work._calls.latest
@@ -172,7 +171,7 @@ def test_a_process_that_dies_behind_the_error_of_its_call_is_told_by_the_error()
 
     def meanwhile(work):
         Peer(work).fail("no")
-        launcher.handles["root.members.0"].exit(1)
+        launcher.end("root.members.0", 1)
 
     root = Root(Worker(), meanwhile=meanwhile)
     outcome = execute(root, launcher)
@@ -187,7 +186,7 @@ def test_a_process_that_joined_and_died_at_one_moment_is_not_said_to_have_never_
 
     def meanwhile(work):
         Peer(work)
-        launcher.handles["root.members.0"].exit(2)
+        launcher.end("root.members.0", 2)
 
     root = Root(Worker(), meanwhile=meanwhile)
     outcome = execute(root, launcher)
@@ -218,10 +217,10 @@ def test_a_call_that_is_always_made_again_is_so_also_when_its_process_died_behin
 
     def meanwhile(work):
         Peer(work).send(CallState.SUCCEEDED, x=1)
-        launcher.handles.pop("root.members.0").exit(-signal.SIGKILL)
+        launcher.end("root.members.0", -signal.SIGKILL)
 
     def then(root, work):
-        if launcher.handles:
+        if len(launcher.exits) == 2:
             root.stop(str(work.status.reason))
 
     restart = L.Restart("always", first_delay_s=0.001)
