@@ -24,6 +24,7 @@ from lightgrid.runtime.loop.supervision import Surroundings
 from lightgrid.runtime.options import RunOptions
 from lightgrid.runtime.reporting.logs import LogFollower
 from lightgrid.runtime.reporting.observer import Observer
+from lightgrid.runtime.reporting.observers import Observers
 from lightgrid.runtime.reporting.outcome import Outcome
 from lightgrid.runtime.reporting.run_dir import RunDir
 from lightgrid.server.auth import Auth
@@ -39,7 +40,7 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
         root: Its root flow.
         stop_grace_s: How long works may take to end that do not say themselves.
         options: Where to listen, and so on.
-        observer: Told what happens.
+        observer: Told what happens, as are those of the options.
 
     Raises:
         LightgridError: It cannot be started: the address is taken, or would show
@@ -48,6 +49,7 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
     os.environ.update(options.environment)
     logging.getLogger("lightgrid").setLevel(options.log_level)
     app_file, main_module = find_app_file()
+    observer = Observers([observer, *options.observers])
     # What is entered last ends first, whatever happens in between.
     with contextlib.ExitStack() as stack:
         hub, auth = Hub(observer=observer), Auth()

@@ -46,6 +46,9 @@ class Bells:
     def __init__(self) -> None:
         self._bells: tuple[Bell, ...] = ()
 
+    def __len__(self) -> int:
+        return len(self._bells)
+
     def ring(self) -> None:
         """Ring all of them."""
         for bell in self._bells:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 
 from lightgrid.protocol.events import PeerEvent
-from lightgrid.state.delta import Op
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +16,4 @@ class Exited:
     code: int | None
 
 
-@dataclass(slots=True)
-class OutsideUpdate:
-    """A change from outside, to be made between two runs."""
-
-    ops: Sequence[Op]
-    origin: str
-    expected_revision: int | None
-    answer: Future[int]
-
-
-Event = PeerEvent | Exited | OutsideUpdate
+Event = PeerEvent | Exited

@@ -8,29 +8,33 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Final, TypeVar
 
-from lightgrid.errors import ClosedError, MisfitError, Reason, RefusedError
+from lightgrid.component.flow import Flow
+from lightgrid.errors import MisfitError, Reason, RefusedError
 from lightgrid.protocol.exchange import Exchange
 from lightgrid.protocol.limits import LeaseTerms, Limits
+from lightgrid.protocol.link_statistics import statistics_of
 from lightgrid.protocol.merged import Merged
 from lightgrid.protocol.messages import CallError, CallState, Run
+from lightgrid.runtime.hub.ask import Asks
 from lightgrid.runtime.hub.bell import Bells
-from lightgrid.runtime.hub.events import Event, OutsideUpdate
+from lightgrid.runtime.hub.events import Event
+from lightgrid.runtime.hub.outside import OutsideUpdate, OutsideUpdates
 from lightgrid.runtime.hub.port import Port
 from lightgrid.runtime.hub.shared import Shared
+from lightgrid.runtime.hub.statistics import HubStatistics
 from lightgrid.runtime.hub.work_gate import WorkGate
 from lightgrid.runtime.reporting.observer import Observer
 from lightgrid.state.delta import Op, Path, lookup, within
 from lightgrid.state.tree import Change, Part, StateTree
 from lightgrid.state.values import MAX_TREE_DEPTH, Value, copy_value
 
-#: Answers to updates from outside that are remembered, by request id.
-_MAX_KEPT_REQUESTS: Final = 10_000
+T = TypeVar("T")
+
 _LIMITS: Final = Limits()
 _TERMS: Final = LeaseTerms()
 
@@ -48,6 +52,8 @@ class Hub:
     Attributes:
         tree: The state of the app.
         works: What the server does for works.
+        asks: What others ask for, see `ask`.
+        outside: What clients ask to be changed.
         watchers: Rung when the tree has changed, or the app ends.
     """
 
@@ -65,8 +71,10 @@ class Hub:
         self._wall_clock = wall_clock
         self._shared = Shared(Exchange(limits, terms, clock()), clock)
         self.works = WorkGate(self._shared, self.tree)
-        self._requests: OrderedDict[str, Future[int]] = OrderedDict()
+        self.asks = Asks()
+        self.outside = OutsideUpdates(self)
         self.watchers = Bells()
+        self._merge_count = 0
         self._closed = False
         self._draining = False
 
@@ -113,10 +121,11 @@ class Hub:
                 if news.ops:
                     self._commit(name, [(self._shared.ports[name].place, news.ops)])
                 merged.append((name, news))
+            self._merge_count += len(merged)
             return merged
 
     def apply_outside(self, update: OutsideUpdate) -> Change:
-        """Change the tree by an update from outside.
+        """Change the tree as a client asks. In the flow's thread.
 
         Raises:
             RefusedError: NO_SUCH_PATH, BAD_OP or REVISION_CONFLICT; nothing changed.
@@ -237,16 +246,31 @@ class Hub:
             self._shared.events.append(event)
         self.wake()
 
+    def ask(self, do: Callable[[Flow], T]) -> Future[T]:
+        """Have something done in the flow's thread between two runs. For any thread.
+
+        It may do what the flow's `run` may, and what it did goes out in the same way; then the
+        flow runs. `stop` and `fail` of the flow end the app; another exception is for who
+        asks alone. Who waits for the answer in the flow's own thread waits for ever.
+
+        Args:
+            do: Called with the root flow.
+
+        Returns:
+            What `do` returns, once all that it did is out; ClosedError when the app ends
+            before its turn.
+
+        Raises:
+            ClosedError: The app ends.
+        """
+        answer = self.asks.add(do)
+        self.wake()
+        return answer
+
     def close(self) -> None:
-        """Refuse updates from outside from now on."""
-        with self._shared:
-            self._closed = True
-            events, self._shared.events = self._shared.events, []
-            for event in events:
-                if isinstance(event, OutsideUpdate):
-                    event.answer.set_exception(ClosedError("the app ends"))
-                else:
-                    self._shared.events.append(event)
+        """Refuse from now on what others ask for, and what waits."""
+        self._closed = True
+        self.asks.close()
         self.watchers.ring()
 
     def drain(self) -> None:
@@ -255,6 +279,21 @@ class Hub:
         with self._shared as exchange:
             exchange.wake_all()
         self.watchers.ring()
+
+    def statistics(self) -> HubStatistics:
+        """Return what there is to know now. For any thread; costs as much as there are works."""
+        with self._shared as exchange:
+            return HubStatistics(
+                revision=self.tree.revision,
+                kept_changes=self.tree.kept_count,
+                kept_bytes=self.tree.kept_bytes,
+                watchers=len(self.watchers),
+                asks=len(self.asks),
+                batches=exchange.acks.taken_count,
+                merges=self._merge_count,
+                acks=exchange.acks.told_count,
+                links={one.link.name: statistics_of(one.link) for one in exchange.works},
+            )
 
     @property
     def is_draining(self) -> bool:
@@ -288,24 +327,6 @@ class Hub:
     def is_closed(self) -> bool:
         """Whether the app ends."""
         return self._closed
-
-    def request_update(
-        self, ops: Sequence[Op], origin: str, expected_revision: int | None, request_id: str
-    ) -> Future[int]:
-        """Have a change made between two runs; the same request id gets the same answer."""
-        with self._shared:
-            if self._closed:
-                raise ClosedError("the app ends")
-            if request_id in self._requests:
-                return self._requests[request_id]
-            answer: Future[int] = Future()
-            if request_id:
-                self._requests[request_id] = answer
-                if len(self._requests) > _MAX_KEPT_REQUESTS:
-                    self._requests.popitem(last=False)
-            self._shared.events.append(OutsideUpdate(ops, origin, expected_revision, answer))
-        self.wake()
-        return answer
 
     # --- under the lock --------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ def hint_at_standstill(root: Flow, loop: AppLoop, observer: Observer) -> None:
     """Say once that an app stands still, to whoever forgot that a flow ends by `stop`."""
 
     def look() -> None:
-        left_s = _IDLE_HINT_AFTER_S - loop.idle_s
+        left_s = _IDLE_HINT_AFTER_S - loop.runs.idle_s
         if left_s > 0:
             loop.timers.after(left_s, look)
         elif has_nothing_to_wait_for(root):
@@ -60,7 +60,7 @@ def hinting_at_long_runs(loop: AppLoop, observer: Observer) -> Iterator[None]:
         last_run_count, looks = -1, 0
         while not ending.wait(_RUN_HINT_AFTER_S / _LOOKS):
             place = _place_in_run(sys._current_frames().get(flow_thread))
-            looks = looks + 1 if place and loop.run_count == last_run_count else 0
+            looks = looks + 1 if place and loop.runs.passes.run == last_run_count else 0
             if looks == _LOOKS:
                 observer.said(
                     f"the flow's run has not returned for {_RUN_HINT_AFTER_S:.0f} s; it is at "
@@ -69,7 +69,7 @@ def hinting_at_long_runs(loop: AppLoop, observer: Observer) -> Iterator[None]:
                     is_problem=True,
                 )
                 return
-            last_run_count = loop.run_count
+            last_run_count = loop.runs.passes.run
 
     thread = threading.Thread(target=watch, name="lightgrid hints", daemon=True)
     thread.start()

@@ -20,6 +20,9 @@ class Timers:
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._count = itertools.count()
 
+    def __len__(self) -> int:
+        return len(self._heap)
+
     def after(self, delay_s: float, callback: Callable[[], None]) -> None:
         """Have something called, once, after a time."""
         heapq.heappush(self._heap, (self._clock() + delay_s, next(self._count), callback))

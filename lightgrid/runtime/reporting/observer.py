@@ -12,7 +12,9 @@ from lightgrid.state.values import Value
 class Observer:
     """Told what happens; does nothing. Override what is to be shown.
 
-    `printed` comes from a thread of its own, all others from the flow's.
+    `printed` comes from a thread of its own, all others from the flow's. What an observer
+    raises is logged once and changes nothing: who wants something done in the app, its end
+    included, asks for it (`Hub.ask`).
     """
 
     def started(self, app_name: str, address: str) -> None:
@@ -34,10 +36,7 @@ class Observer:
         """The tree is about to change: `ops` on `base`, which is at `place`."""
 
     def flow_ran(self) -> None:
-        """The root flow's `run` has returned, or waits at a call; its changes are committed.
-
-        Raising `FlowExit` ends the app as if the flow had.
-        """
+        """The root flow's `run` has returned, or waits at a call; its changes are committed."""
 
     def printed(self, work: str, line: str) -> None:
         """A work has printed a line."""

@@ -78,6 +78,11 @@ class Supervisor:
             now_s < until_s and self._hub.is_held(name) for name, until_s in self._leaving.items()
         )
 
+    @property
+    def process_count(self) -> int:
+        """How many processes were started and have not ended."""
+        return len(self._by_launch)
+
     def is_active(self, work: Work) -> bool:
         """Tell whether a work has a process, also one from outside, or will have one."""
         seat = self._seat(work)

@@ -3,12 +3,13 @@ import threading
 
 import pytest
 
+import lightgrid as L
 from lightgrid.errors import ClosedError, Reason, RefusedError
 from lightgrid.protocol.events import Heard, Joined, Silent
 from lightgrid.protocol.limits import LeaseTerms
 from lightgrid.protocol.messages import Batch, CallError, CallState, CallUpdate, Run
-from lightgrid.runtime.hub import Hub
-from lightgrid.runtime.hub.events import Exited, OutsideUpdate
+from lightgrid.runtime.hub import Hub, OutsideUpdate
+from lightgrid.runtime.hub.events import Exited
 from lightgrid.state.delta import Set, Splice
 
 PLACE = ("works", "w", "vars")
@@ -128,48 +129,48 @@ def test_leases_are_stretched_for_many_works_and_back():
 
 
 def test_an_update_from_outside_is_made_by_the_flows_thread(hub):
-    answer = hub.request_update([Set(("vars", "x"), 5)], "outside:me", None, "id")
-    (event,) = hub.take_events()
-    assert isinstance(event, OutsideUpdate)
-    change = hub.apply_outside(event)
-    assert change.origin == "outside:me"
-    assert hub.read(("vars", "x")) == (change.revision, 5)
+    before = hub.read(())
+    answer = hub.outside.request(OutsideUpdate([], "outside:me"))
+    assert len(hub.asks) == 1
+    assert hub.read(()) == before
+    assert hub.asks.take().do(L.Flow()) == before[0] + 1
     assert not answer.done()  # the flow's loop says when
 
 
 def test_the_same_request_again_is_the_same_update(hub):
-    first = hub.request_update([Set(("vars", "x"), 5)], "outside:me", None, "id")
-    assert hub.request_update([Set(("vars", "x"), 6)], "outside:me", None, "id") is first
-    assert len(hub.take_events()) == 1
+    first = hub.outside.request(OutsideUpdate([Set(("vars", "x"), 5)], "outside:me"), "id")
+    assert hub.outside.request(OutsideUpdate([Set(("vars", "x"), 6)], "outside:me"), "id") is first
+    assert len(hub.asks) == 1
 
 
 def test_an_update_on_an_old_revision_is_refused_where_others_changed_something(hub):
     old = hub.tree.revision
     hub.commit("root", [((), [Set(("vars", "x"), 1)])])
-    update = OutsideUpdate([Set(("vars", "x"), 2)], "outside:me", old, None)
+    update = OutsideUpdate([Set(("vars", "x"), 2)], "outside:me", old)
     with pytest.raises(RefusedError) as caught:
         hub.apply_outside(update)
     assert caught.value.reason is Reason.REVISION_CONFLICT
-    other = OutsideUpdate([Set(("works", "w", "vars", "c"), 2)], "outside:me", old, None)
+    other = OutsideUpdate([Set(("works", "w", "vars", "c"), 2)], "outside:me", old)
     assert hub.apply_outside(other).revision == hub.tree.revision
 
 
 def test_an_update_that_does_not_fit_changes_nothing(hub):
     ops = [Set(("vars", "x"), 1), Splice(("vars", "x"), 0, 0, [1])]
     with pytest.raises(RefusedError) as caught:
-        hub.apply_outside(OutsideUpdate(ops, "outside:me", None, None))
+        hub.apply_outside(OutsideUpdate(ops, "outside:me"))
     assert caught.value.reason is Reason.NO_SUCH_PATH
     assert hub.read(("vars", "x"))[1] == 0
 
 
-def test_what_waits_when_the_app_ends_is_refused_and_never_made(hub):
-    answer = hub.request_update([], "outside:me", None, "")
-    hub.add_event(Exited("root.w", 1, 0))
+def test_what_waits_when_the_app_ends_is_refused_and_never_done(hub):
+    answer = hub.ask(lambda root: None)
+    hub.add_event(Exited("root.w", "a launch", 0))
     hub.close()
     assert isinstance(answer.exception(timeout=0), ClosedError)
-    assert hub.take_events() == [Exited("root.w", 1, 0)]
+    assert len(hub.asks) == 0
+    assert hub.take_events() == [Exited("root.w", "a launch", 0)]
     with pytest.raises(ClosedError):
-        hub.request_update([], "outside:me", None, "")
+        hub.ask(lambda root: None)
 
 
 def test_the_state_of_a_call_never_comes_before_its_changes(hub):

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 import lightgrid as L
-from lightgrid.component.flow import FlowExit
+from lightgrid.runtime.hub import OutsideUpdate
 from lightgrid.runtime.loop import runs
 from lightgrid.runtime.reporting.observer import Observer
 from lightgrid.state.delta import Set
@@ -29,7 +29,10 @@ class Seeing(Observer):
     def flow_ran(self):
         self.ran += 1
         if self.ran == self._runs:
-            raise FlowExit("enough", failed=False)
+            self.loop.hub.ask(lambda root: root.stop("enough"))
+
+    def see_loop(self, loop):
+        self.loop = loop
 
 
 class Root(L.Flow):
@@ -45,7 +48,7 @@ class Root(L.Flow):
 
 def execute(root, runs=100):
     app, observer = L.App(root), Seeing(runs)
-    return app, app.execute(L.RunOptions(), observer), observer
+    return app, app.execute(L.RunOptions(on_loop=observer.see_loop), observer), observer
 
 
 def count_to(most):
@@ -70,7 +73,7 @@ def test_what_comes_in_is_merged_although_each_run_changes_the_flow(monkeypatch)
     def step(root):
         if root.count == 3:
             hub = root._lightgrid_node.backend._hub
-            hub.request_update([Set(("vars", "items"), ["wished"])], "outside:test", None, "")
+            hub.outside.request(OutsideUpdate([Set(("vars", "items"), ["wished"])], "outside:me"))
         if root.items:
             root.stop("it came")
         root.count += 1
