@@ -18,7 +18,14 @@ from lightgrid.component.component import Component
 from lightgrid.component.options import OptionChecker
 from lightgrid.component.restart import Restart, RestartWhen, RestartWord
 from lightgrid.component.status import WorkStage, WorkStatus, is_over
-from lightgrid.errors import ComponentError, place_of, short_name
+from lightgrid.errors import (
+    ComponentError,
+    ComponentTypeError,
+    NotOverriddenError,
+    place_of,
+    short_name,
+)
+from lightgrid.frames import calls_user_code
 from lightgrid.moving.cloud import BuildConfig, CloudCompute
 from lightgrid.moving.notices import tell_options
 from lightgrid.state.deepdiff_form import Delta
@@ -133,7 +140,7 @@ class Work(Component):
         executed in one event loop, which lasts as long as the process. A stop cancels
         the coroutine, so that `finally` and `async with` come to their end.
         """
-        raise NotImplementedError
+        raise NotOverriddenError(f"{type(self).__name__} has no run method: a work needs one")
 
     def on_start(self) -> None:
         """Prepare, once, in the work's process before its first call."""
@@ -466,6 +473,7 @@ def _choose_port(host: str) -> int:
     return port
 
 
+@calls_user_code
 def _run_alone(work: Work, run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Execute `run` in place: a work that is in no app is an ordinary object."""
     if is_in_flow_code():
@@ -511,7 +519,7 @@ def _check_arguments(work: Work, args: Sequence[Any], kwargs: Mapping[str, Any])
     """Refuse at the flow's line what the work's `run` cannot be called with.
 
     Raises:
-        TypeError: As Python would, in the work's process.
+        ComponentTypeError: As Python would, in the work's process.
         OptionError: A program cannot be started with it.
     """
     run = type(work).run
@@ -523,7 +531,7 @@ def _check_arguments(work: Work, args: Sequence[Any], kwargs: Mapping[str, Any])
         signature.bind(work, *args, **kwargs)
     except TypeError as error:
         file, line = place_of(run)
-        raise TypeError(
+        raise ComponentTypeError(
             f"{short_name(work.name)}.run(): {error}. It is run{signature} in {file}, line {line}"
         ) from None
     work._lightgrid_program(args, kwargs)  # which refuses what no program can be given

@@ -29,6 +29,7 @@ from types import FrameType
 from typing import Any, Final, TypeVar
 
 from lightgrid.errors import WorkStopped
+from lightgrid.frames import calls_user_code
 
 ResultT = TypeVar("ResultT")
 
@@ -255,6 +256,7 @@ class Interrupter:
             self._is_poking = True
 
 
+@calls_user_code
 def _execute(function: Callable[..., ResultT], args: Any, kwargs: Any) -> ResultT:
     # A frame below `call` even where the function has none, because it is written in C.
     return function(*args, **kwargs)

@@ -14,7 +14,8 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from lightgrid.errors import LightgridError, Reason, RefusedError, short_name
-from lightgrid.process.app_file import user_trace
+from lightgrid.frames import calls_user_code
+from lightgrid.process.user_trace import user_trace
 from lightgrid.process.work_spec import ADDRESS_VARIABLE, TOKEN_VARIABLE, WORK_VARIABLE, read_spec
 from lightgrid.protocol.messages import CallState, CallUpdate, Run
 from lightgrid.worker.calls import execute_call, failed
@@ -155,6 +156,7 @@ class WorkProcess:
         """Whether a failure of this work is the app's."""
         return self._work.raise_exception and self._work._restart.when == "never"
 
+    @calls_user_code
     def _exit(self) -> None:
         for finish in (lambda: self._coroutines.call(self._work.on_exit), self._coroutines.close):
             try:

@@ -10,9 +10,9 @@ from types import FrameType
 from typing import Final
 
 from lightgrid.component.flow import Flow
-from lightgrid.process.app_file import is_own_file
+from lightgrid.frames import frames_below, is_own_file
 from lightgrid.runtime.loop.app_loop import AppLoop
-from lightgrid.runtime.loop.interruption import frames_of_user_code
+from lightgrid.runtime.loop.interruption import Interruption
 from lightgrid.runtime.reporting.observer import Observer
 
 #: How long nothing happens before a hint, in seconds.
@@ -82,7 +82,7 @@ def hinting_at_long_runs(loop: AppLoop, observer: Observer) -> Iterator[None]:
 
 def _place_in_run(frame: FrameType | None) -> str:
     """Return where in the flow's code a thread is; "" while that does not run."""
-    frames = frames_of_user_code(frame)
+    frames = frames_below(Interruption.call_user_code, frame)
     if not frames or is_own_file(frames[-1].f_code.co_filename):
         return ""
     return f"{frames[-1].f_code.co_filename}, line {frames[-1].f_lineno}"

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, Final
 
+from lightgrid.frames import calls_user_code, frames_below
+
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Signals that an app may take its time for: one to end in order, one to end its works at once.
 _LAST_CHANCES: Final = 2
@@ -87,6 +89,7 @@ class Interruption:
             thread.join()
             reader.close()
 
+    @calls_user_code
     def call_user_code(self, function: Callable[[], object]) -> None:
         """Call code of the user's: a signal breaks it.
 
@@ -107,7 +110,7 @@ class Interruption:
         self._wake()
         if self.count > _LAST_CHANCES and self._give_up is not None:
             self._give_up(number)
-        elif frames_of_user_code(frame) is not None:
+        elif frames_below(Interruption.call_user_code, frame) is not None:
             raise KeyboardInterrupt
 
 
@@ -118,24 +121,3 @@ def end_process(number: int) -> None:
         os.write(2, b"\nlightgrid: the app is ended here and now; its works are ended behind it\n")
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
-
-
-def frames_of_user_code(frame: FrameType | None) -> list[FrameType] | None:
-    """Return what a thread has on its stack of the user's code, and of what that has called.
-
-    Args:
-        frame: Where the thread is.
-
-    Returns:
-        Innermost first; empty while it just is called. None if the thread is elsewhere.
-    """
-    frames: list[FrameType] = []
-    while frame is not None:
-        if frame.f_code is _CALLING:
-            return frames
-        frames.append(frame)
-        frame = frame.f_back
-    return None
-
-
-_CALLING: Final = Interruption.call_user_code.__code__

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from lightgrid.component.flow import FlowExit
 from lightgrid.errors import WorkFailedError, short_name
-from lightgrid.process.app_file import user_trace
+from lightgrid.process.user_trace import user_trace
 
 
 class AppStage(StrEnum):
