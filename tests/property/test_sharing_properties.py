@@ -1,6 +1,7 @@
 """What holds whatever containers users share between variables, works and flow."""
 
 import pickle
+from functools import partial
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from unit.component.fake_app import FakeApp
 import lightgrid
 from lightgrid.protocol.messages import Update
 from lightgrid.protocol.publisher import Publisher
-from lightgrid.state.delta import apply
+from lightgrid.state.delta import apply, apply_fitting
 from lightgrid.state.diff import diff_variables
 from lightgrid.state.values import copy_value, same
 
@@ -70,14 +71,15 @@ class World:
         self.app = FakeApp(self.root)
         self.nodes = {one.name: one._lightgrid_node for one in self.root._lightgrid_node.walk()}
         self.tree = {name: copy_value(node.variables()) for name, node in self.nodes.items()}
-        self.processes = {}
+        self.live, self.publishers = {}, {}  # in the works' processes
         for name in WORKS:
             self.start(name)
         self.revision = 0
 
     def start(self, name):
-        process = pickle.loads(pickle.dumps(getattr(self.root, name)))
-        self.processes[name] = Publisher(process._lightgrid_vars, NAMES)
+        work = pickle.loads(pickle.dumps(getattr(self.root, name)))
+        self.live[name] = work._lightgrid_vars
+        self.publishers[name] = Publisher({one: self.live[name][one] for one in NAMES})
 
     def edit(self, value, token):
         """Change one of the containers in a value in place, as user code does."""
@@ -93,15 +95,14 @@ class World:
             container.append(token)
 
     def work_runs(self, name, token):
-        process = self.processes[name]
-        self.edit(process.live[self.rng.choice(NAMES)], token)
+        self.edit(self.live[name][self.rng.choice(NAMES)], token)
         self.tell(name)
 
     def tell(self, name):
         """Have the flow merge what has become of a work's variables in its process."""
-        process = self.processes[name]
-        ops = diff_variables(process.mirror, process.live, NAMES)
-        process.put(ops)
+        publisher = self.publishers[name]
+        ops = diff_variables(publisher.mirror, self.live[name], NAMES)
+        publisher.put(ops)
         apply(self.tree[f"root.{name}"], ops)
         self.nodes[f"root.{name}"].receive(ops)
 
@@ -114,7 +115,10 @@ class World:
             apply(self.tree[name], ops)
             if ops and name != "root":
                 self.revision += 1
-                self.processes[name[5:]].receive(Update(self.revision, ops), NAMES)
+                live = self.live[name[5:]]
+                self.publishers[name[5:]].receive(
+                    Update(self.revision, ops), partial(apply_fitting, live)
+                )
         return {
             name for name in WORKS if not same(before[f"root.{name}"], self.tree[f"root.{name}"])
         }
@@ -142,8 +146,8 @@ class World:
     def check(self):
         for name, node in self.nodes.items():
             assert same(self.tree[name], node.variables()), name
-        for name, process in self.processes.items():
-            live = {variable: process.live[variable] for variable in NAMES}
+        for name, held in self.live.items():
+            live = {variable: held[variable] for variable in NAMES}
             assert same(self.tree[f"root.{name}"], live), name
 
 
