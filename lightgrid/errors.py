@@ -2,9 +2,9 @@
 
 `StateError` is a value or a change that does not fit, `WireError` a peer that
 speaks another protocol, `RefusedError` an answer of the flow server,
-`ComponentError` a mistake in how components are put together,
-`FlowUnavailableError` a flow server that cannot be reached (retry), and
-`ClosedError` something that we closed ourselves. Each carries its facts as
+`ComponentError` a mistake in how components are put together or called, `OptionError` one
+in how they are set up, `FlowUnavailableError` a flow server that cannot be reached (retry),
+and `ClosedError` something that we closed ourselves. Facts that a program may need are
 attributes.
 """
 

@@ -77,8 +77,8 @@ class StateTree:
         """Apply ops as one step and return it.
 
         Raises:
-            MisfitError: A part does not fit; nothing of any part was applied,
-                or the tree would hold what no revision tells of.
+            MisfitError: A part does not fit. No part was applied: the tree holds
+                nothing that is in no revision.
             UnsupportedValueError: As `delta.apply`; nothing was applied.
 
         Cost: O(ops).

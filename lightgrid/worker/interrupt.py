@@ -249,8 +249,9 @@ class Interrupter:
                 signal.pthread_kill(self._main_thread, _POKE)
                 time.sleep(_REPEAT_S)
             self._is_poking = False
-            # A reason that came since has seen that this thread was there; and if it has
-            # not, there are two for a while.
+            # A reason to interrupt that came just before the line above has started no other
+            # thread, since this one was there: so this one looks once more. If the reason has
+            # started one after all, two threads do the same for a while, which does no harm.
             if self._is_closed or (not self.is_stopping and self._make_error is None):
                 return
             self._is_poking = True

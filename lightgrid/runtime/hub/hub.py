@@ -45,7 +45,7 @@ class Hub:
     Args:
         limits: What is accepted.
         terms: How long works may be silent, while they are few.
-        observer: Told of changes before they are committed, if it wants to know.
+        observer: Its `committing` is called before each commit, if it wants deltas.
         clock: Seconds of a clock that never goes back.
         wall_clock: Seconds since the epoch, for people.
 
@@ -67,7 +67,8 @@ class Hub:
     ) -> None:
         self.limits = limits
         self.tree = StateTree(secrets.token_hex(8))
-        self._told = observer if observer is not None and observer.wants_deltas else None
+        wants_deltas = observer is not None and observer.wants_deltas
+        self._delta_observer = observer if wants_deltas else None
         self._wall_clock = wall_clock
         self._shared = Shared(Exchange(limits, terms, clock()), clock)
         self.works = WorkGate(self._shared, self.tree)
@@ -95,7 +96,7 @@ class Hub:
 
     @contextmanager
     def as_one_step(self) -> Iterator[None]:
-        """Let nobody see what is done meanwhile before all of it is done."""
+        """Have the server's thread wait meanwhile: it sees all that is done here, or nothing."""
         with self._shared:
             yield
 
@@ -192,7 +193,7 @@ class Hub:
             self._shared.ports[name] = Port(place)
 
     def process_starts(self, work: str) -> int:
-        """Note that a process starts with the work as the flow has it now.
+        """Note that a process is about to start, and is given the work's variables as of now.
 
         Returns:
             The tree's revision, which the process has thereby seen.
@@ -331,10 +332,12 @@ class Hub:
     # --- under the lock --------------------------------------------------------------------------
 
     def _commit(self, origin: str, parts: Sequence[Part]) -> Change:
-        if self._told is not None:
+        if self._delta_observer is not None:
             for place, ops in parts:
                 with suppress(MisfitError):  # a node that an earlier part of it brings
-                    self._told.committing(origin, place, lookup(self.tree.root, place), ops)
+                    self._delta_observer.committing(
+                        origin, place, lookup(self.tree.root, place), ops
+                    )
         change = self.tree.commit(origin, parts, self._wall_clock())
         self.watchers.ring()
         return change

@@ -89,7 +89,9 @@ class LogFollower:
 
     def _show_all(self, work: str, followed: _Followed) -> None:
         before = -1
-        while followed.offset != before:  # not: until no line is found, a long one may be left
+        # Until nothing is read, and not until no line is found: of a long line, what is read
+        # at a time has no end.
+        while followed.offset != before:
             before = followed.offset
             self._show_new(work, followed)
         if followed.rest:

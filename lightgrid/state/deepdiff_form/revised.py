@@ -1,7 +1,7 @@
-"""Overlays: a container of the base, with what differs from it.
+"""Revised containers: one of the base, with what differs from it.
 
-The base is left alone. An overlay's items are plain values, of the base or of
-an op, and overlays where an op led into a container.
+The base is left alone. A revised container's items are plain values, of the base or of
+an op, and revised containers where an op led into a container.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lightgrid.state.values import MAX_TREE_DEPTH, Value, copy_value
 ABSENT: Final = object()
 
 
-class DictOverlay:
+class RevisedDict:
     """A dict with what differs from it; a key that was removed is changed to `ABSENT`."""
 
     def __init__(self, old: dict[str, Value]) -> None:
@@ -29,16 +29,16 @@ class DictOverlay:
         return self.changed[key] if key in self.changed else self.old.get(key, ABSENT)
 
     def put(self, key: str, item: Any) -> None:
-        """Put a value, an overlay or `ABSENT` at a key."""
+        """Put a value, a revised container or `ABSENT` at a key."""
         self.changed[key] = item
 
     def plain(self) -> Value:
-        """Return what the overlay comes to."""
+        """Return what it comes to."""
         now = {**self.old, **self.changed}
         return {key: plain(item) for key, item in now.items() if item is not ABSENT}
 
 
-class ListOverlay:
+class RevisedList:
     """A list or tuple with what differs from it.
 
     `_pieces` are, in order, ranges of old indexes that are still there, and lists
@@ -60,7 +60,7 @@ class ListOverlay:
         return items.get(key, self.old[key]) if items is self._changed else items[key]
 
     def put(self, index: int, item: Any) -> None:
-        """Put a value or an overlay in the place of an item."""
+        """Put a value or a revised container in the place of an item."""
         items, key = self._slot(index)
         items[key] = item
 
@@ -83,7 +83,7 @@ class ListOverlay:
         self._pieces[first:last] = [new_items] if new_items else []
 
     def plain(self) -> Value:
-        """Return what the overlay comes to."""
+        """Return what it comes to."""
         now: list[Any] = []
         for piece in self._pieces:
             if isinstance(piece, list):
@@ -139,9 +139,9 @@ class ListOverlay:
         return len(self._pieces)
 
 
-Overlay = DictOverlay | ListOverlay
+Revised = RevisedDict | RevisedList
 
 
 def plain(item: Any) -> Value:
-    """Return a value, or what an overlay comes to, as a copy that shares no container."""
-    return item.plain() if isinstance(item, Overlay) else copy_value(item, (), MAX_TREE_DEPTH)
+    """Return a value, or what a revised container comes to, as a copy that shares no container."""
+    return item.plain() if isinstance(item, Revised) else copy_value(item, (), MAX_TREE_DEPTH)
