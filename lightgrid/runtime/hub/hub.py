@@ -250,9 +250,10 @@ class Hub:
     def ask(self, do: Callable[[Flow], T]) -> Future[T]:
         """Have something done in the flow's thread between two runs. For any thread.
 
-        It may do what the flow's `run` may, and what it did goes out in the same way; then the
-        flow runs. `stop` and `fail` of the flow end the app; another exception is for who
-        asks alone. Who waits for the answer in the flow's own thread waits for ever.
+        It may do what the flow's `run` may: calls, starts and stops go out at once, changes of
+        state when it is over. Then the flow runs. `stop` and `fail` of the flow end the app;
+        another exception is for who asks alone. Who waits for the answer in the flow's own
+        thread waits for ever.
 
         Args:
             do: Called with the root flow.

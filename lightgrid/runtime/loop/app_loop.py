@@ -211,14 +211,17 @@ class AppLoop:
         return self._judge(interruption)
 
     def _do(self, ask: Ask, interruption: Interruption) -> Outcome | None:
-        """Do one thing that was asked for, as a run of the flow would do it."""
+        """Do one thing that was asked for.
+
+        What it asks of works goes out at once, as it may take its time: a test stands still
+        in it. What it changed goes out when it is over, as after a run of the flow.
+        """
         if not ask.answer.set_running_or_notify_cancel():
             return None
         result: Any = None
         end: FlowExit | None = None
         error: BaseException | None = None
         self._ask_count += 1
-        self._outputs.is_held = True
         try:
             with flow_code():
                 result = ask.do(self._root)
@@ -228,7 +231,6 @@ class AppLoop:
             end = exit_
         except BaseException as raised:  # it is for who asks
             error = raised
-        self._outputs.is_held = False
         outcome = self._let_out(interruption, end)
         if error is None:
             self.runs.ask_for_one()
