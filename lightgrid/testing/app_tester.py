@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -25,6 +22,7 @@ from lightgrid.runtime.reporting.outcome import Outcome
 from lightgrid.runtime.reporting.run_dir import running_apps
 from lightgrid.testing.by_value import travelling_by_value
 from lightgrid.testing.launcher import WatchedLauncher
+from lightgrid.testing.last_state import last_state, stack_of
 from lightgrid.testing.recorder import Recorder
 from lightgrid.testing.relay import Relay
 
@@ -33,8 +31,6 @@ DEFAULT_TIMEOUT_S: Final = 60.0
 #: How long an app may take to end, beside what its works are given.
 _END_TIMEOUT_S: Final = 30.0
 _NOT_STARTED: Final = "the app has not started yet"
-_SHOWN_LINES: Final = 20
-_SHOWN_FRAMES: Final = 8
 
 
 class NotReachedError(AssertionError):
@@ -355,16 +351,7 @@ class AppTester:
             raise error
 
     def _last_state(self) -> str:
-        lines = [f"{name}: {line}" for name, line in self.printed[-_SHOWN_LINES:]]
-        state: Any = None
-        with suppress(Exception):  # it may be changing at this moment
-            state = self.app.root.state
-        told = json.dumps(state, indent=1, default=repr)
-        return "\n".join([f"The last state of {len(self.seen)} runs:", told, *lines])
+        return last_state(self.app.root, len(self.seen), self.printed)
 
     def _stack(self) -> str:
-        frame = sys._current_frames().get(self._thread.ident or 0)
-        if frame is None:
-            return ""
-        where = "".join(traceback.format_stack(frame)[-_SHOWN_FRAMES:])
-        return f"\nThe flow's thread is here:\n{where}"
+        return stack_of(self._thread)
