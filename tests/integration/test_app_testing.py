@@ -72,3 +72,29 @@ def test_the_tests_own_error_comes_out_of_run_until():
     root = Root()
     with pytest.raises(ZeroDivisionError), stepping(root) as app:
         app.run_until(lambda: 1 / 0)
+
+
+def test_statistics_tell_what_the_app_has_of_each_work():
+    root = Root()
+    with stepping(root) as app:
+        app.run_until(lambda: root.w.counter > 3)
+        now = app.statistics()
+        assert (now.loop.works, now.loop.processes) == (1, 1)
+        link = now.hub.links["root.w"]
+        assert link.is_held
+        assert link.open_calls == 1
+        assert now.hub.batches >= link.last_seq > 1
+        assert now.hub.merges > 1
+        assert now.hub.kept_changes > 1
+        app.kill(root.w)
+        app.run_until(lambda: root.w.has_failed)
+        now = app.statistics()
+        assert now.loop.processes == 0
+        assert (now.hub.links["root.w"].is_held, now.hub.links["root.w"].open_calls) == (False, 0)
+
+
+def test_the_tree_is_the_state_as_clients_see_it():
+    root = Root()
+    with stepping(root) as app:
+        app.run_until(lambda: root.w.counter > 3)
+        assert app.tree["works"]["w"]["vars"]["counter"] == root.w.counter
