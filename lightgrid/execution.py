@@ -53,6 +53,7 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
     # What is entered last ends first, whatever happens in between.
     with contextlib.ExitStack() as stack:
         hub, auth = Hub(observer=observer), Auth()
+        stack.callback(hub.asks.close)  # also where the app could not be started
         interruption = Interruption(hub.wake, None if is_interactive() else end_process)
         stack.enter_context(interruption.handling())
         stack.enter_context(_short_switch_interval())

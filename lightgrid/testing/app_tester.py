@@ -22,7 +22,7 @@ from lightgrid.runtime.reporting.outcome import Outcome
 from lightgrid.runtime.reporting.run_dir import running_apps
 from lightgrid.testing.by_value import travelling_by_value
 from lightgrid.testing.launcher import WatchedLauncher
-from lightgrid.testing.last_state import last_state, stack_of
+from lightgrid.testing.not_reached import NotReachedError, last_state, stack_of
 from lightgrid.testing.recorder import Recorder
 from lightgrid.testing.relay import Relay
 
@@ -31,10 +31,6 @@ DEFAULT_TIMEOUT_S: Final = 60.0
 #: How long an app may take to end, beside what its works are given.
 _END_TIMEOUT_S: Final = 30.0
 _NOT_STARTED: Final = "the app has not started yet"
-
-
-class NotReachedError(AssertionError):
-    """What a test waits for did not come; the app's last state is in the message."""
 
 
 def stepping(
@@ -171,7 +167,9 @@ class AppTester:
             in_time = self._turn.wait_for(lambda: self._is_parked or self._has_ended, timeout_s)
             self._raise_error()
             if not in_time:
-                told = f"not so within {timeout_s:g} s. {self._last_state()}{self._stack()}"
+                told = (
+                    f"not so within {timeout_s:g} s. {self._last_state()}{stack_of(self._thread)}"
+                )
                 self._is_ending = True
                 self._go_on()
                 raise NotReachedError(told)
@@ -209,7 +207,7 @@ class AppTester:
             self._go_on()
         self._thread.join(_END_TIMEOUT_S)
         if self._thread.is_alive():
-            told = f"the flow does not end.{self._stack()}"
+            told = f"the flow does not end.{stack_of(self._thread)}"
             if self._launcher is not None:
                 self._launcher.close()
             raise NotReachedError(told)
@@ -352,6 +350,3 @@ class AppTester:
 
     def _last_state(self) -> str:
         return last_state(self.app.root, len(self.seen), self.printed)
-
-    def _stack(self) -> str:
-        return stack_of(self._thread)

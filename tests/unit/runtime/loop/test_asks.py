@@ -1,5 +1,6 @@
 """What others ask for is done between two runs of the flow."""
 
+import socket
 import threading
 
 import pytest
@@ -125,6 +126,18 @@ def test_what_waits_behind_an_end_is_refused_and_never_done():
     execute(lambda root: None, before)
     assert isinstance(answers[0].exception(0), ClosedError)
     assert done == []
+
+
+def test_what_is_asked_of_an_app_that_cannot_be_started_is_refused():
+    answers = []
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        options = L.RunOptions(
+            address=f"127.0.0.1:{taken.getsockname()[1]}",
+            on_loop=lambda loop: answers.append(loop.hub.ask(lambda root: None)),
+        )
+        with pytest.raises(L.LightgridError, match="cannot listen"):
+            L.App(Root(stop_when_asked)).execute(options, Observer())
+    assert isinstance(answers[0].exception(0), ClosedError)
 
 
 def test_what_was_taken_back_is_not_done():

@@ -16,6 +16,10 @@ _SHOWN_LINES: Final = 20
 _SHOWN_FRAMES: Final = 8
 
 
+class NotReachedError(AssertionError):
+    """What a test waits for did not come; the app's last state is in the message."""
+
+
 def last_state(root: Flow, run_count: int, printed: Sequence[tuple[str, str]]) -> str:
     """Return the state of an app as text, with the last lines that its works have printed."""
     lines = [f"{name}: {line}" for name, line in printed[-_SHOWN_LINES:]]
