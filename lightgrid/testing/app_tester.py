@@ -99,8 +99,7 @@ class AppTester:
         self._error: BaseException | None = None
         self._is_ending = False
         self._turn = threading.Condition()
-        self._is_parked = False
-        self._is_loose = False  # it runs, and nobody waits for anything
+        self._is_parked = self._is_loose = False  # loose: it runs, and nobody waits for anything
         self._thread = threading.Thread(target=self._run, name="lightgrid flow", daemon=True)
 
     # --- what a test calls -----------------------------------------------------------------
@@ -167,9 +166,8 @@ class AppTester:
             in_time = self._turn.wait_for(lambda: self._is_parked or self._has_ended, timeout_s)
             self._raise_error()
             if not in_time:
-                told = (
-                    f"not so within {timeout_s:g} s. {self._last_state()}{stack_of(self._thread)}"
-                )
+                place = stack_of(self._thread)
+                told = f"not so within {timeout_s:g} s. {self._last_state()}{place}"
                 self._is_ending = True
                 self._go_on()
                 raise NotReachedError(told)
