@@ -19,6 +19,7 @@ from io import BytesIO
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
+from lightgrid.component.node import HasNode
 from lightgrid.process.user_code import CodePacker
 
 if TYPE_CHECKING:
@@ -203,8 +204,9 @@ def _parts(value: Any) -> Iterable[tuple[str, Any]]:
     if isinstance(value, list | tuple):
         return [(f"[{index}]", item) for index, item in enumerate(value)]
     attributes = getattr(value, "__dict__", {})
-    if hasattr(value, "_lightgrid_node"):  # of a component not all travels
-        attributes = value.__getstate__()["attributes"]
+    if isinstance(value, HasNode):  # of a component not all travels
+        state: Any = value.__getstate__()
+        attributes = state["attributes"]
     return [(f".{name}", item) for name, item in attributes.items()]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from lightgrid.component.component import Component
 from lightgrid.component.node import Node
 from lightgrid.errors import LightgridError, Reason, RefusedError
 from lightgrid.runtime.events import OutsideUpdate
@@ -11,7 +10,7 @@ from lightgrid.state.delta import Op, Remove, within
 from lightgrid.state.layout import VARS
 
 
-def apply_outside(root: Component, hub: Hub, update: OutsideUpdate) -> bool:
+def apply_outside(root: Node, hub: Hub, update: OutsideUpdate) -> bool:
     """Make a change between two runs, in the tree and in the components, and answer it.
 
     Returns:
@@ -31,18 +30,17 @@ def apply_outside(root: Component, hub: Hub, update: OutsideUpdate) -> bool:
     return True
 
 
-def _declaring_node(root: Component, op: Op) -> Node:
+def _declaring_node(root: Node, op: Op) -> Node:
     """Return the node of the component whose declared variable an op changes.
 
     Raises:
         RefusedError: There is none, or it would be removed.
     """
-    component: Component | None = root
+    node: Node | None = root
     path = op.path
-    while component is not None and len(path) >= 2 and path[0] != VARS:
-        component = component._lightgrid_node.children.get(path[0], {}).get(path[1])
+    while node is not None and len(path) >= 2 and path[0] != VARS:
+        node = node.children.get(path[0], {}).get(path[1])
         path = path[2:]
-    node = None if component is None else component._lightgrid_node
     if node is None or len(path) < 2 or path[0] != VARS or path[1] not in node.names:
         raise RefusedError(
             Reason.NO_SUCH_PATH,

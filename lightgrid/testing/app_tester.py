@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 
 from lightgrid.app import App
 from lightgrid.component.flow import Flow, FlowExit
+from lightgrid.component.node import node_of
 from lightgrid.component.options import OptionChecker
 from lightgrid.component.status import WorkStatus
 from lightgrid.component.work import Work
@@ -267,7 +268,7 @@ class AppTester:
 
     def _run(self) -> None:
         try:
-            with travelling_by_value(self.app.root._lightgrid_node.walk()):
+            with travelling_by_value(node.component for node in node_of(self.app.root).walk()):
                 options = replace(
                     self._options, make_launcher=self._make_launcher, on_loop=self._see_loop
                 )

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from unit.component.fake_app import FakeApp
 
 import lightgrid
+from lightgrid.component.node import node_of
 from lightgrid.protocol.messages import Update
 from lightgrid.protocol.publisher import Publisher
-from lightgrid.state.delta import apply
+from lightgrid.state.delta import apply, apply_fitting
 from lightgrid.state.diff import diff_variables
 from lightgrid.state.values import copy_value, same
 
@@ -61,6 +62,25 @@ def containers_in(value):
             yield from containers_in(item)
 
 
+class Process:
+    """A work in its process, and what it has told."""
+
+    def __init__(self, work):
+        self.live = node_of(work).live
+        self._publisher = Publisher(node_of(work).variables())
+
+    def publish(self):
+        """Tell what has become of the variables."""
+        ops = diff_variables(self._publisher.mirror, self.live, NAMES)
+        self._publisher.put(ops)
+        return ops
+
+    def receive(self, update):
+        """Take in what the flow wrote, behind what was done before."""
+        self.publish()
+        self._publisher.receive(update, lambda ops: apply_fitting(self.live, ops))
+
+
 class World:
     """A flow of two works as an app runs it; each work's process is another object."""
 
@@ -68,7 +88,7 @@ class World:
         self.rng = rng
         self.root = Root(lambda: rng.choice(pool))
         self.app = FakeApp(self.root)
-        self.nodes = {one.name: one._lightgrid_node for one in self.root._lightgrid_node.walk()}
+        self.nodes = {node.name: node for node in node_of(self.root).walk()}
         self.tree = {name: copy_value(node.variables()) for name, node in self.nodes.items()}
         self.processes = {}
         for name in WORKS:
@@ -76,8 +96,7 @@ class World:
         self.revision = 0
 
     def start(self, name):
-        process = pickle.loads(pickle.dumps(getattr(self.root, name)))
-        self.processes[name] = Publisher(process._lightgrid_vars, NAMES)
+        self.processes[name] = Process(pickle.loads(pickle.dumps(getattr(self.root, name))))
 
     def edit(self, value, token):
         """Change one of the containers in a value in place, as user code does."""
@@ -99,9 +118,7 @@ class World:
 
     def tell(self, name):
         """Have the flow merge what has become of a work's variables in its process."""
-        process = self.processes[name]
-        ops = diff_variables(process.mirror, process.live, NAMES)
-        process.put(ops)
+        ops = self.processes[name].publish()
         apply(self.tree[f"root.{name}"], ops)
         self.nodes[f"root.{name}"].receive(ops)
 
@@ -114,7 +131,7 @@ class World:
             apply(self.tree[name], ops)
             if ops and name != "root":
                 self.revision += 1
-                self.processes[name[5:]].receive(Update(self.revision, ops), NAMES)
+                self.processes[name[5:]].receive(Update(self.revision, ops))
         return {
             name for name in WORKS if not same(before[f"root.{name}"], self.tree[f"root.{name}"])
         }

@@ -7,6 +7,7 @@ import pytest
 
 import lightgrid as L
 from lightgrid.component.flow import FlowExit
+from lightgrid.component.node import node_of
 from lightgrid.runtime import runs
 from lightgrid.runtime.observer import Observer
 from lightgrid.state.delta import Set
@@ -69,7 +70,7 @@ def test_what_comes_in_is_merged_although_each_run_changes_the_flow(monkeypatch)
 
     def step(root):
         if root.count == 3:
-            hub = root._lightgrid_node.backend._hub
+            hub = node_of(root).backend._hub
             hub.request_update([Set(("vars", "items"), ["wished"])], "outside:test", None, "")
         if root.items:
             root.stop("it came")
