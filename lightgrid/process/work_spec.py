@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from lightgrid.component.node import HasNode
+from lightgrid.process.interpreter import interpreter_options
 from lightgrid.process.user_code import CodePacker
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def work_command(spec_descriptor: int | str, work_name: str) -> list[str]:
     """
     # -P: a file of the user's that is called like a module of the standard library does not
     # stand in its place before the app's own sys.path is known.
-    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    flags = interpreter_options()
     return [
         sys.executable,
         *(flag for flag in flags if flag != "-P"),

@@ -96,6 +96,11 @@ class AppLoop:
         return self._runs.idle_s
 
     @property
+    def hub(self) -> Hub:
+        """What it shares with the server's thread."""
+        return self._hub
+
+    @property
     def timers(self) -> Timers:
         """What is due at a time."""
         return self._timers

@@ -21,8 +21,9 @@ Classes may be defined in the test's module, or in the test: they travel to the
 processes of works by value, with the functions and globals that they use.
 """
 
-from lightgrid.testing.app_tester import AppTester, NotReachedError, stepping
+from lightgrid.testing.app_tester import AppTester, stepping
 from lightgrid.testing.empty import EmptyFlow, EmptyWork
+from lightgrid.testing.faults import NotReachedError
 from lightgrid.testing.work_run import WorkRun, run_work
 
 __all__ = [

@@ -6,8 +6,8 @@ import json
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
@@ -24,21 +24,15 @@ from lightgrid.runtime.options import RunOptions
 from lightgrid.runtime.outcome import Outcome
 from lightgrid.runtime.run_dir import running_apps
 from lightgrid.testing.by_value import travelling_by_value
-from lightgrid.testing.launcher import WatchedLauncher
+from lightgrid.testing.faults import NOT_STARTED, Faults, NotReachedError
 from lightgrid.testing.recorder import Recorder
-from lightgrid.testing.relay import Relay
 
 #: How long a test waits unless it says so, in seconds: for slow machines.
 DEFAULT_TIMEOUT_S: Final = 60.0
 #: How long an app may take to end, beside what its works are given.
 _END_TIMEOUT_S: Final = 30.0
-_NOT_STARTED: Final = "the app has not started yet"
 _SHOWN_LINES: Final = 20
 _SHOWN_FRAMES: Final = 8
-
-
-class NotReachedError(AssertionError):
-    """What a test waits for did not come; the app's last state is in the message."""
 
 
 def stepping(
@@ -69,7 +63,7 @@ def stepping(
     )
 
 
-class AppTester:
+class AppTester(Faults):
     """See `stepping`.
 
     Attributes:
@@ -93,6 +87,7 @@ class AppTester:
             given.function("see", see)
         given.flag("with_faults", with_faults)
         given.kind("options", options, RunOptions, "a RunOptions, or None")
+        super().__init__(with_faults=with_faults)
         self.app = App(root) if stop_grace_s is None else App(root, stop_grace_s=stop_grace_s)
         self.seen: list[Any] = []
         self.printed: list[tuple[str, str]] = []
@@ -100,8 +95,6 @@ class AppTester:
         self.address = ""
         self._see = see or (lambda: self.app.root.state_vars)
         self._options = options
-        self._relay = Relay() if with_faults else None
-        self._launcher: WatchedLauncher | None = None
         self._loop: AppLoop | None = None
         self._condition: Callable[[], Any] | None = None
         self._error: BaseException | None = None
@@ -142,7 +135,7 @@ class AppTester:
     def loop(self) -> AppLoop:
         """What runs the app: it counts runs and wake-ups."""
         if self._loop is None:
-            raise NotReachedError(_NOT_STARTED)
+            raise NotReachedError(NOT_STARTED)
         return self._loop
 
     def run_until(self, condition: Callable[[], Any], timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
@@ -205,8 +198,7 @@ class AppTester:
         self._thread.join(_END_TIMEOUT_S)
         if self._thread.is_alive():
             told = f"the flow does not end.{self._stack()}"
-            if self._launcher is not None:
-                self._launcher.close()
+            self.close_launcher()
             raise NotReachedError(told)
         self._raise_error()
 
@@ -219,58 +211,13 @@ class AppTester:
         stages = [str(status.stage) for name, status in self.statuses if name == work.name]
         return [stage for at, stage in enumerate(stages) if at == 0 or stages[at - 1] != stage]
 
-    # --- faults --------------------------------------------------------------------------------
-
-    def pid_of(self, work: Work) -> int:
-        """Return the number of the newest process of a work."""
-        return self._processes.pid_of(work)
-
-    def is_gone(self, pid: int) -> bool:
-        """Tell whether a process of a work has ended, and the app has seen it."""
-        return self._launcher is None or not self._launcher.is_left(pid)
-
-    def kill(self, work: Work) -> None:
-        """Kill the process of a work, as a lack of memory would: it cannot say goodbye."""
-        self._processes.kill(work)
-
-    def cut_connection(self, work: Work) -> None:
-        """Break the connections of a work; it may connect again at once."""
-        self._faults.break_connections(work.name)
-
-    @contextmanager
-    def disconnected(self, work: Work) -> Iterator[None]:
-        """Let a work have no connection meanwhile."""
-        self._faults.cut(work.name, is_cut=True)
-        self._faults.break_connections(work.name)
-        try:
-            yield
-        finally:
-            self._faults.cut(work.name, is_cut=False)
-
-    def delay(self, work: Work, seconds: float) -> None:
-        """Have all that a work sends and is sent take so much longer from now on."""
-        seconds = OptionChecker("delay()").seconds("seconds", seconds)
-        self._faults.delay(work.name, seconds)
-
-    @property
-    def _processes(self) -> WatchedLauncher:
-        if self._launcher is None:
-            raise NotReachedError(_NOT_STARTED)
-        return self._launcher
-
-    @property
-    def _faults(self) -> Relay:
-        if self._relay is None:
-            raise ValueError("say stepping(..., with_faults=True) to cut or delay connections")
-        return self._relay
-
     # --- the flow's thread ---------------------------------------------------------------------
 
     def _run(self) -> None:
         try:
             with travelling_by_value(node.component for node in node_of(self.app.root).walk()):
                 options = replace(
-                    self._options, make_launcher=self._make_launcher, on_loop=self._see_loop
+                    self._options, make_launcher=self.make_launcher, on_loop=self._see_loop
                 )
                 self.app.execute(
                     options, Recorder(self.printed, self.statuses, self._began, self._ran)
@@ -280,14 +227,9 @@ class AppTester:
         except BaseException as error:
             self._error = error
         finally:
-            if self._relay is not None:
-                self._relay.close()
+            self.close_relay()
             with self._turn:
                 self._turn.notify_all()
-
-    def _make_launcher(self) -> WatchedLauncher:
-        self._launcher = WatchedLauncher(self._relay)
-        return self._launcher
 
     def _see_loop(self, loop: AppLoop) -> None:
         self._loop = loop
@@ -329,7 +271,7 @@ class AppTester:
         if runs_again and not self._has_ended:
             with suppress(ClosedError, AssertionError):
                 # A change from outside of nothing at all, for which a flow is run.
-                self.loop._hub.request_update([], "outside:test", None, "")
+                self.loop.hub.request_update([], "outside:test", None, "")
 
     def _raise_error(self) -> None:
         error, self._error = self._error, None
