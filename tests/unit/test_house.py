@@ -101,6 +101,11 @@ def test_what_is_ones_own_is_not(code):
     assert not list(reached_for(ast.parse(code)))
 
 
+def test_only_component_names_what_it_keeps_in_the_objects_of_users():
+    outside = [path for path in FILES if path.parent.name != "component"]
+    assert not [shown(path) for path in outside if "_lightgrid_" in path.read_text()]
+
+
 def test_no_file_has_more_than_350_lines():
     lines = {shown(path): path.read_text().count("\n") for path in FILES}
     assert not {path: count for path, count in lines.items() if count > MAX_LINES}
