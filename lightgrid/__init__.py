@@ -1,21 +1,5 @@
 """Apps out of long-running processes: flows decide, works do, state flows as deltas."""
 
-# The layout, from the inside out. Imports go one way, towards the start of this list.
-#
-# errors      every exception, by whose fault it is
-# moving      what programs of the predecessor say and nothing comes of
-# state       values, paths, deltas, the state tree: plain data, no thread, socket or clock
-# component   what users subclass: Component, Flow, Work, structures, status, calls
-# protocol    what a work and a flow owe each other, as state machines: plain data again
-# wire        protobuf <-> state and protocol; errors <-> status codes
-# runtime     what drives them: the app's loop, the work's process, launchers, logs
-# server      the gRPC services
-# execution   what runs an app, put together: tree, loop, server, processes, logs
-# terminal    what a person sees of a running app
-# app         App, the tree of components that is run
-# core, structures   names where people import them from
-# cli         lightgrid flow | work | ps | logs | state
-
 from lightgrid import structures
 from lightgrid.app import App
 from lightgrid.component.command_work import CommandWork, ExternalWork

@@ -15,24 +15,32 @@ from lightgrid.component.flow import Flow
 from lightgrid.component.node import Node, node_of
 from lightgrid.component.options import OptionChecker
 from lightgrid.component.work import Work
-from lightgrid.errors import AppFailedError, ComponentError, LightgridError
+from lightgrid.errors import (
+    AppFailedError,
+    ComponentAttributeError,
+    ComponentError,
+    ComponentNameError,
+    ComponentTypeError,
+    LightgridError,
+)
 from lightgrid.moving.cloud import CloudCompute
 from lightgrid.moving.notices import tell_options
 from lightgrid.process.app_file import is_interactive, is_loaded_in_work
+from lightgrid.process.root_holder import RootHolder
 from lightgrid.process.standard_streams import open_closed_streams
 from lightgrid.runtime.options import RunOptions
-from lightgrid.runtime.outcome import AppStage, Outcome
+from lightgrid.runtime.reporting.outcome import AppStage, Outcome
 from lightgrid.state.layout import APP_STATE
 
 if TYPE_CHECKING:
-    from lightgrid.runtime.observer import Observer
+    from lightgrid.runtime.reporting.observer import Observer
     from lightgrid.state.values import Value
 
 #: How long a work may take to end, in seconds. With it an app ends within 2 s of Ctrl-C.
 DEFAULT_STOP_GRACE_S = 1.5
 
 
-class App:
+class App(RootHolder):
     """A tree of components, ready to run.
 
     Args:
@@ -43,7 +51,8 @@ class App:
             so is `flow_cloud_compute`.
 
     Raises:
-        TypeError: The root is no component, or a flow without a `run` that takes no arguments.
+        ComponentTypeError: The root is no component, or a flow without a `run` that takes no
+            arguments.
         OptionError: `stop_grace_s` is no time.
     """
 
@@ -57,19 +66,23 @@ class App:
     ) -> None:
         tell_options(log_level=log_level, flow_cloud_compute=flow_cloud_compute)
         if isinstance(root, type) and issubclass(root, Component):
-            raise TypeError(f"{root.__name__} is a class; write L.App({root.__name__}())")
+            raise ComponentTypeError(f"{root.__name__} is a class; write L.App({root.__name__}())")
         if isinstance(root, Work):
             root = _RunOnce(root)
         if not isinstance(root, Flow):
-            raise TypeError(f"the root of an app is a flow or a work, not a {type(root).__name__}")
+            raise ComponentTypeError(
+                f"the root of an app is a flow or a work, not a {type(root).__name__}"
+            )
         if type(root).run is Flow.run and "run" not in vars(root):
-            raise TypeError(f"{type(root).__name__} has no run method: a root flow needs one")
+            raise ComponentTypeError(
+                f"{type(root).__name__} has no run method: a root flow needs one"
+            )
         try:
             inspect.signature(root.run, follow_wrapped=False).bind()
         except ValueError:
             pass  # it has none: compiled, perhaps
         except TypeError as error:
-            raise TypeError(
+            raise ComponentTypeError(
                 f"{type(root).__name__}.run(): {error}. The app calls the root's run without "
                 "arguments"
             ) from None
@@ -122,18 +135,18 @@ class App:
         """Return a component: "root", "root.w", "root.trainers.0".
 
         Raises:
-            ValueError: The name does not begin with "root".
-            AttributeError: There is no such component.
+            ComponentNameError: The name does not begin with "root".
+            ComponentAttributeError: There is no such component.
         """
         first, *keys = name.split(".")
         if first != "root":
-            raise ValueError(f"a component's name begins with root, {name!r} does not")
+            raise ComponentNameError(f"a component's name begins with root, {name!r} does not")
         node: Node = node_of(self.root)
         for key in keys:
             below = node.child(key)
             if below is None:
                 known = ", ".join(key for group in node.children.values() for key in group)
-                raise AttributeError(
+                raise ComponentAttributeError(
                     f"{node.name} has no component {key!r}; it has: {known or 'nothing'}"
                 )
             node = below

@@ -2,9 +2,9 @@
 
 `StateError` is a value or a change that does not fit, `WireError` a peer that
 speaks another protocol, `RefusedError` an answer of the flow server,
-`ComponentError` a mistake in how components are put together,
-`FlowUnavailableError` a flow server that cannot be reached (retry), and
-`ClosedError` something that we closed ourselves. Each carries its facts as
+`ComponentError` a mistake in how components are put together or called, `OptionError` one
+in how they are set up, `FlowUnavailableError` a flow server that cannot be reached (retry),
+and `ClosedError` something that we closed ourselves. Facts that a program may need are
 attributes.
 """
 
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-class LightgridError(Exception):
+class Explained:
+    """Marks an exception of ours: its message says what happened, and where is the user's line."""
+
+
+class LightgridError(Explained, Exception):
     """Base of all errors that lightgrid raises on purpose."""
 
 
@@ -82,6 +86,10 @@ class NoSuchPathError(StateError, LookupError):
     def __init__(self, path: Iterable[str], message: str) -> None:
         self.path = tuple(path)
         super().__init__(message)
+
+
+class DeltaFormError(StateError, TypeError):
+    """What is given for a delta in DeepDiff's form is none."""
 
 
 # --- the wire ---------------------------------------------------------------
@@ -149,6 +157,18 @@ class ComponentAttributeError(ComponentError, AttributeError):
     """An attribute of a component cannot be used like this."""
 
 
+class ComponentTypeError(ComponentError, TypeError):
+    """Something of a component is called with, or made of, what it does not take."""
+
+
+class ComponentNameError(ComponentError, ValueError):
+    """A name that no component can have."""
+
+
+class NotOverriddenError(ComponentError, NotImplementedError):
+    """A method was called that a subclass is to define."""
+
+
 class OptionError(LightgridError, ValueError, TypeError):
     """An option has a value that it cannot have.
 
@@ -212,7 +232,7 @@ class SlowFlowWarning(UserWarning):
     """The root's `run` takes so long that what works do is seen late."""
 
 
-class WorkStopped(SystemExit):
+class WorkStopped(Explained, SystemExit):
     """Raised in a work's main thread to end its `run` when the work is to stop.
 
     A `SystemExit`, so that `except Exception` lets it pass. It is raised again

@@ -16,17 +16,18 @@ from lightgrid.component.work_node import WorkNode
 from lightgrid.errors import WorkFailedError, place_of, short_name
 from lightgrid.process.app_file import find_app_file, is_interactive
 from lightgrid.process.work_spec import WorkSpec, find_unpicklable, make_spec, work_environment
-from lightgrid.runtime.app_loop import AppLoop
-from lightgrid.runtime.hints import hint_at_standstill, hinting_at_long_runs
 from lightgrid.runtime.hub import Hub
-from lightgrid.runtime.interruption import Interruption, end_process
-from lightgrid.runtime.launcher import LocalLauncher
-from lightgrid.runtime.logs import LogFollower
-from lightgrid.runtime.observer import Observer
+from lightgrid.runtime.launch.local import LocalLauncher
+from lightgrid.runtime.loop.app_loop import AppLoop
+from lightgrid.runtime.loop.hints import hint_at_standstill, hinting_at_long_runs
+from lightgrid.runtime.loop.interruption import Interruption, end_process
+from lightgrid.runtime.loop.supervision import Surroundings
 from lightgrid.runtime.options import RunOptions
-from lightgrid.runtime.outcome import Outcome
-from lightgrid.runtime.run_dir import RunDir
-from lightgrid.runtime.supervision import Surroundings
+from lightgrid.runtime.reporting.logs import LogFollower
+from lightgrid.runtime.reporting.observer import Observer
+from lightgrid.runtime.reporting.observers import Observers
+from lightgrid.runtime.reporting.outcome import Outcome
+from lightgrid.runtime.reporting.run_dir import RunDir
 from lightgrid.server.auth import Auth
 from lightgrid.server.rotation import Rotation
 from lightgrid.server.server import Listen, Server
@@ -40,7 +41,7 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
         root: Its root flow.
         stop_grace_s: How long works may take to end that do not say themselves.
         options: Where to listen, and so on.
-        observer: Told what happens.
+        observer: Told what happens, as are those of the options.
 
     Raises:
         LightgridError: It cannot be started: the address is taken, or would show
@@ -49,6 +50,7 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
     os.environ.update(options.environment)
     logging.getLogger("lightgrid").setLevel(options.log_level)
     app_file, main_module = find_app_file()
+    observer = Observers([observer, *options.observers])
     # What is entered last ends first, whatever happens in between.
     with contextlib.ExitStack() as stack:
         hub, auth = Hub(observer=observer), Auth()

@@ -132,7 +132,7 @@ def _load(file: str, args: Sequence[str], order: Order, *, as_module: bool) -> M
 @contextlib.contextmanager
 def _user_errors(file: str) -> Iterator[None]:
     """Show what the user's code raised as Python would; the frames are the user's alone."""
-    from lightgrid.process.app_file import user_trace
+    from lightgrid.process.user_trace import user_trace
 
     try:
         yield

@@ -20,7 +20,7 @@ from lightgrid.errors import short_name
 from lightgrid.terminal.text import escape_line
 
 if TYPE_CHECKING:
-    from lightgrid.runtime.run_dir import RunningApp
+    from lightgrid.runtime.reporting.run_dir import RunningApp
 
 _POLL_S: Final = 0.1
 _INTERRUPTED: Final = 130

@@ -11,7 +11,7 @@ import click
 from lightgrid.cli.failure import Failure, told_to_person
 from lightgrid.cli.processes import work_pids
 from lightgrid.cli.target import Target, choose_target, connection_options
-from lightgrid.runtime.run_dir import running_apps
+from lightgrid.runtime.reporting.run_dir import running_apps
 from lightgrid.state.layout import APP_STATE, STATUS, works_below
 
 _COLOURS: Final = {"running": "green", "pending": "yellow", "started": "cyan", "failed": "red"}

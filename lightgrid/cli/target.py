@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from lightgrid.cli.failure import Failure, UsageFailure
-from lightgrid.runtime.run_dir import RunningApp, running_apps
+from lightgrid.runtime.reporting.run_dir import RunningApp, running_apps
 
 if TYPE_CHECKING:
     from lightgrid.client.state_client import StateClient

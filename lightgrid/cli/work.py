@@ -40,7 +40,8 @@ def command(
     process for: it was made with launch=False. ARGS are for the file's own sys.argv;
     those that look like one of the options here stand behind a --.
     """
-    from lightgrid.process.app_file import find_module_file, user_trace
+    from lightgrid.process.app_file import find_module_file
+    from lightgrid.process.user_trace import user_trace
     from lightgrid.worker.work_process import end_process, run_foreground
 
     module = None

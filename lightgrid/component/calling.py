@@ -12,7 +12,8 @@ from lightgrid.component.backend import ProcessSide, is_in_flow_code
 from lightgrid.component.call_key import NO_ARGUMENTS, call_key
 from lightgrid.component.calls import CallPending
 from lightgrid.component.work_node import WHERE_TO_PUT, WorkNode
-from lightgrid.errors import ComponentError, place_of, short_name
+from lightgrid.errors import ComponentError, ComponentTypeError, place_of, short_name
+from lightgrid.frames import calls_user_code
 
 
 def run_alone(node: WorkNode) -> None:
@@ -38,6 +39,7 @@ def run_as_written(node: WorkNode, side: ProcessSide | None) -> None:
     node.live.pop("run", None)
 
 
+@calls_user_code
 def _run_in_place(node: WorkNode, run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     if is_in_flow_code():
         raise ComponentError(
@@ -84,7 +86,7 @@ def _check_arguments(node: WorkNode, args: Sequence[Any], kwargs: Mapping[str, A
     """Refuse at the flow's line what the work's `run` cannot be called with.
 
     Raises:
-        TypeError: As Python would, in the work's process.
+        ComponentTypeError: As Python would, in the work's process.
         OptionError: A program cannot be started with it.
     """
     run = type(node.component).run
@@ -96,7 +98,7 @@ def _check_arguments(node: WorkNode, args: Sequence[Any], kwargs: Mapping[str, A
         signature.bind(node.component, *args, **kwargs)
     except TypeError as error:
         file, line = place_of(run)
-        raise TypeError(
+        raise ComponentTypeError(
             f"{short_name(node.name)}.run(): {error}. It is run{signature} in {file}, line {line}"
         ) from None
     node.program(args, kwargs)  # which refuses what no program can be given

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lightgrid.component.options import OptionChecker, is_system_text
 from lightgrid.component.work import Work
 from lightgrid.component.work_node import WorkNode
-from lightgrid.errors import ComponentError, OptionError, short_name
+from lightgrid.errors import ComponentError, NotOverriddenError, OptionError, short_name
 from lightgrid.state.values import Value
 
 
@@ -118,7 +118,7 @@ class CommandWork(_WithVariables):
 
     def run(self, *args: object, **kwargs: object) -> None:
         """Start the program, with these arguments; named ones as `--name value`."""
-        raise NotImplementedError("a CommandWork is executed by its program")
+        raise NotOverriddenError("a CommandWork is executed by its program")
 
 
 class ExternalWork(_WithVariables):
@@ -136,7 +136,7 @@ class ExternalWork(_WithVariables):
 
     def run(self, *args: object, **kwargs: object) -> None:
         """Tell the process to make a call, as soon as it is there."""
-        raise NotImplementedError("an ExternalWork is executed by the process that dials in")
+        raise NotOverriddenError("an ExternalWork is executed by the process that dials in")
 
 
 def _declare(work: Work, variables: Mapping[str, Value]) -> None:

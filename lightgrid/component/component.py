@@ -8,10 +8,12 @@ from lightgrid.component.component_type import ComponentType, forgotten_init
 from lightgrid.component.names import check_variable_name
 from lightgrid.component.node import HasNode, Node
 from lightgrid.errors import (
+    ComponentAttributeError,
     ComponentError,
     UndeclaredAttributeError,
     UnsupportedValueError,
 )
+from lightgrid.frames import calls_user_code
 from lightgrid.state.layout import VARS
 from lightgrid.state.sizes import check_scalar, check_variable
 from lightgrid.state.values import SCALAR_TYPES, Value, check_value, copy_value
@@ -42,6 +44,7 @@ class Component(HasNode, metaclass=ComponentType):
     _lightgrid_dirty: dict[str, type | None]
     _lightgrid_vars: dict[str, Value]
 
+    @calls_user_code
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
         """Make the component's node, before any `__init__` can assign."""
         component = super().__new__(cls)
@@ -89,7 +92,9 @@ class Component(HasNode, metaclass=ComponentType):
                 "a work has .delete(), members of a List or Dict can be removed"
             )
         if _is_of_framework(type(self), name):
-            raise AttributeError(f"{node.label}: {name} belongs to lightgrid, it cannot be deleted")
+            raise ComponentAttributeError(
+                f"{node.label}: {name} belongs to lightgrid, it cannot be deleted"
+            )
         object.__delattr__(self, name)
 
     # --- what users read ---------------------------------------------------------
@@ -267,6 +272,7 @@ def note_reads() -> None:
     double what `self.counter += 1` costs in a work.
     """
 
+    @calls_user_code
     def __getattr__(self: Component, name: str) -> Any:  # noqa: N807 - it becomes the method
         if not name.startswith("_"):
             node = self._lightgrid_node

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lightgrid.component.node import node_of
 from lightgrid.errors import ComponentAttributeError
+from lightgrid.frames import calls_user_code
 from lightgrid.moving.notices import tell_hooks
 
 
@@ -30,6 +31,7 @@ class ComponentType(ABCMeta):
     # its arguments for those of every class.
     if not TYPE_CHECKING:
 
+        @calls_user_code
         def __call__(cls, *args: Any, **kwargs: Any) -> Any:
             """Make a component and close its set of names."""
             component = super().__call__(*args, **kwargs)

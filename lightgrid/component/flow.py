@@ -19,11 +19,17 @@ from lightgrid.component.schedule import Schedule, next_event
 from lightgrid.component.structures import as_structure
 from lightgrid.component.work import Work
 from lightgrid.component.work_node import WorkNode
-from lightgrid.errors import ComponentAttributeError, ComponentError, place_of
+from lightgrid.errors import (
+    ComponentAttributeError,
+    ComponentError,
+    ComponentTypeError,
+    Explained,
+    place_of,
+)
 from lightgrid.state.layout import FLOWS
 
 
-class FlowExit(BaseException):
+class FlowExit(Explained, BaseException):
     """Ends the app; a `BaseException`, so that `except Exception` lets it pass.
 
     Attributes:
@@ -187,6 +193,6 @@ class Flow(Component):
 
 def _check_message(method: str, message: object) -> None:
     if not isinstance(message, str):
-        raise TypeError(
+        raise ComponentTypeError(
             f"{method}({message!r}): the message is a str, not of type {type(message).__name__}"
         )

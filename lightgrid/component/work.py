@@ -12,7 +12,7 @@ from lightgrid.component.restart import Restart, RestartWhen, RestartWord
 from lightgrid.component.status import WorkStage
 from lightgrid.component.work_options import WorkOptions
 from lightgrid.component.work_standing import WorkStanding
-from lightgrid.errors import ComponentError, short_name
+from lightgrid.errors import ComponentError, NotOverriddenError, short_name
 from lightgrid.moving.cloud import BuildConfig, CloudCompute
 from lightgrid.moving.notices import tell_options
 from lightgrid.state.deepdiff_form import Delta
@@ -106,7 +106,7 @@ class Work(WorkStanding):
         executed in one event loop, which lasts as long as the process. A stop cancels
         the coroutine, so that `finally` and `async with` come to their end.
         """
-        raise NotImplementedError
+        raise NotOverriddenError(f"{type(self).__name__} has no run method: a work needs one")
 
     def on_start(self) -> None:
         """Prepare, once, in the work's process before its first call."""

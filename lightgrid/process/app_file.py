@@ -16,23 +16,15 @@ from importlib.machinery import SourceFileLoader
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
-from lightgrid.errors import AppLoadError, LightgridError
+from lightgrid.errors import AppLoadError
+from lightgrid.frames import calls_user_code
 from lightgrid.moving.notices import ignore_notices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
-    from traceback import TracebackException
 
 _WORK_NAME: Final = "__mp_main__"
-_OWN_FOLDER: Final = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
-#: Errors whose frames of ours, where they come last, say nothing to a user.
-_EXPLAINED: Final = (LightgridError, SyntaxError)
-#: Functions of ours that call the user's: an error that begins in one of them is about how the
-#: user's is called or made, such as with other arguments than it takes.
-_CALLERS: Final = frozenset(
-    {"__call__", "__new__", "__getattr__", "_execute", "_exit", "_run_alone", "call_user_code"}
-)
 #: Modules that were `__main__` before: a module that nobody holds loses its content.
 _replaced: Final[list[ModuleType | None]] = []
 
@@ -166,17 +158,6 @@ def find_app_file() -> tuple[str | None, str | None]:
     return os.path.abspath(path), None if spec is None else spec.name
 
 
-def user_trace(error: BaseException) -> str:
-    """Return an exception and its traceback as text, from the user's first line on."""
-    import traceback
-
-    told = traceback.TracebackException.from_exception(error)
-    _drop_own_frames(told, error)
-    if not told.stack and error.__cause__ is error.__context__ is None:
-        return "".join(told.format_exception_only())  # as Python shows a SyntaxError of a script
-    return "".join(told.format())
-
-
 def _put_first_in_path(folder: str) -> None:
     if getattr(sys.flags, "safe_path", False) or not sys.path:
         sys.path.insert(0, folder)
@@ -229,35 +210,10 @@ def _replace_main(module: ModuleType) -> None:
     sys.modules["__main__"] = module
 
 
+@calls_user_code
 def _execute(source: bytes, module: ModuleType) -> None:
     try:
         code = compile(source, str(module.__file__), "exec", dont_inherit=True)
     except ValueError as error:  # null bytes: no text
         raise AppLoadError(f"{module.__file__}: {error}") from None
     exec(code, module.__dict__)
-
-
-def _drop_own_frames(told: TracebackException | None, error: BaseException | None) -> None:
-    """Take our own frames out of a traceback, and out of those that are told with it."""
-    if told is None or error is None:
-        return
-    stack = told.stack
-    users = [at for at, frame in enumerate(stack) if not is_own_file(frame.filename)]
-    # What we refuse, we explain: where in our code we did is of no interest. Of an accident
-    # below user code it is: that is a fault of ours.
-    is_explained = isinstance(error, _EXPLAINED) or (
-        bool(stack)
-        and is_own_file(stack[-1].filename)
-        and (stack[-1].name in _CALLERS or (stack[-1].line or "").startswith("raise "))
-    )
-    last = len(stack) if is_explained else max(users, default=-1)
-    for at in reversed(range(last)):
-        if at not in users:
-            del stack[at]
-    _drop_own_frames(told.__cause__, error.__cause__)
-    _drop_own_frames(told.__context__, error.__context__)
-
-
-def is_own_file(filename: str) -> bool:
-    """Tell whether code is lightgrid's own."""
-    return filename.startswith(_OWN_FOLDER)

@@ -2,9 +2,8 @@
 
 Both ends of the contract stand here. The launcher executes `work_command`, with
 `work_environment` added to the environment, in a session of its own and the
-flow's working folder; the descriptor named in the command is inherited and gives
-`WorkSpec.dump` up to its end: a pipe, or better a file without a name, since a pipe
-holds 64 KiB until somebody reads.
+flow's working folder; what `WorkSpec.dump` returns is its standard input, up to its end.
+Not another descriptor, which no program that starts one elsewhere hands on.
 """
 
 from __future__ import annotations
@@ -112,19 +111,21 @@ def make_spec(
     )
 
 
-def read_spec(descriptor: int) -> WorkSpec:
-    """Return the spec that an inherited descriptor gives, and close it."""
-    with os.fdopen(descriptor, "rb") as stream:
-        spec = pickle.load(stream)  # our own parent wrote it, into a descriptor nobody else has
+def read_spec() -> WorkSpec:
+    """Return the spec that standard input gives, which is empty from then on."""
+    with open(0, "rb", closefd=False) as stream:
+        spec = pickle.load(stream)  # whoever started us wrote it, where nobody else writes
     assert isinstance(spec, WorkSpec)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
     return spec
 
 
-def work_command(spec_descriptor: int | str, work_name: str) -> list[str]:
+def work_command(work_name: str) -> list[str]:
     """Return the command that executes a work.
 
     Args:
-        spec_descriptor: Its number, or what a launcher puts the number in place of.
         work_name: For people who run `ps`.
     """
     # -P: a file of the user's that is called like a module of the standard library does not
@@ -136,8 +137,6 @@ def work_command(spec_descriptor: int | str, work_name: str) -> list[str]:
         "-P",
         "-m",
         "lightgrid.worker.work_process",
-        "--spec-fd",
-        str(spec_descriptor),
         "--name",
         work_name,
     ]

@@ -15,9 +15,16 @@ _ACK_DELAY_S: Final = 1.0
 
 
 class Acks:
-    """Counts what was taken of each work, by its name, and says when to tell it."""
+    """Counts what was taken of each work, by its name, and says when to tell it.
+
+    Attributes:
+        taken_count: How many batches were taken, of all works.
+        told_count: How many acknowledgements were told.
+    """
 
     def __init__(self) -> None:
+        self.taken_count = 0
+        self.told_count = 0
         self._counts: dict[str, int] = {}  # batches taken since one was told
         self._due_s: dict[str, float] = {}  # when to tell one at the latest, in that order
         self._asked: set[str] = set()  # wants one as soon as all is applied
@@ -29,6 +36,7 @@ class Acks:
 
     def taken(self, work: str, now_s: float) -> bool:
         """Note that a batch was taken; return whether to tell at once."""
+        self.taken_count += 1
         count = self._counts[work] = self._counts.get(work, 0) + 1
         self._due_s.setdefault(work, now_s + _ACK_DELAY_S)
         return count >= _BATCHES_PER_ACK
@@ -55,6 +63,7 @@ class Acks:
 
     def told(self, work: str) -> None:
         """Note that one is told now."""
+        self.told_count += 1
         self._counts[work] = 0
         self._asked.discard(work)
 

@@ -14,12 +14,12 @@ class Call:
     """One run call.
 
     Attributes:
-        run: The command that makes it, without ops; `revision` is the newest of
-            the flow's writes that it brings to a work that has not seen them.
-        update: The newest word of the work about it, or of who ended it in its stead.
-        number: In the order of commands: one that a stream has carried has a lower
-            number than one that it has not.
-        cancel_number: Likewise, of the wish that it ends; 0 without one.
+        run: The command that makes the call, without its ops. The ops are added when it is
+            sent: the flow's writes, up to `run.revision`, that the work has not seen.
+        update: Where the call stands: what the work said last, or that the server ended it.
+        number: Counts calls and cancels of this work, in their order. A stream remembers
+            the number up to which it has sent them.
+        cancel_number: The number of the cancel; 0 if the call is not cancelled.
     """
 
     run: Run

@@ -183,7 +183,7 @@ class WorkLink:
     # --- the delta stream --------------------------------------------------------
 
     def offer(self, stream: int, part: Batch, now_s: float) -> bool:
-        """Take a message of the delta stream; a heartbeat has number 0.
+        """Take a message of the delta stream. One without a batch (number 0) is a heartbeat.
 
         Returns:
             Whether a batch was taken: there is something to merge and to acknowledge.
@@ -202,7 +202,7 @@ class WorkLink:
         if batch is None:
             return False
         if batch.calls:
-            # A call that has begun has what came with it, whether or not the work says so.
+            # Whoever says that a call runs has applied the writes that came with the call.
             batch.seen_revision = max(batch.seen_revision, self.calls.told_with(batch.calls))
         try:
             self.replica.take(batch)
@@ -331,8 +331,9 @@ class WorkLink:
         self._applied_seq = 0
         self._intake = Intake(self._limits.max_batch_bytes, self._limits.max_nodes)
         if before is None or before.instance_id != session.instance_id:
-            # A new process has seen what it was started with, and gets what goes with open
-            # calls. One that was given up and is back still has what it was told.
+            # A new process has seen the writes that it was started with, and is sent those
+            # that go with open calls. An instance that was given up and comes back has kept
+            # what it was told, so for it nothing changes.
             with_calls = (call.run.revision for call in self.calls.open_calls())
             self.replica.told_revision = max(self._start_revision, *with_calls, 0)
         self._note_features(session)

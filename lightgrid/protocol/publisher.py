@@ -41,18 +41,19 @@ class Publisher:
         return True
 
     def receive(self, update: Update, apply_live: Callable[[Sequence[Op]], None]) -> list[Op]:
-        """Apply what the flow wrote. What was made before it has been put.
+        """Apply what the flow wrote. Changes that were made before it are to be put first.
 
         Args:
             update: What it wrote.
-            apply_live: Applies ops to the variables as user code has them, or does
-                not: what comes of it is to be found and put like any other change.
+            apply_live: Applies ops to the variables as user code has them. It may apply
+                others or none: how the variables differ then is found and put like any
+                other change.
 
         Returns:
-            The ops that were applied. One that does not fit is dropped, as the
-            flow server drops it when it learns that this revision was seen. After
-            a snapshot the next batch is one too: it may have taken back what
-            the flow had not merged yet.
+            The ops that were applied. An op that does not fit is dropped; the flow server
+            drops it, too, when it learns that this revision was seen. A snapshot may have
+            taken back changes of the work that the flow has not merged: so after a snapshot
+            the next batch is a snapshot as well.
         """
         if update.revision < self.outbox.seen_revision + (not update.snapshot):
             return []

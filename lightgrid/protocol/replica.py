@@ -4,12 +4,15 @@
 the flow wrote and the work has not yet seen, in order of revision. What the
 flow sees, the view, is the overlay laid over `published`.
 
-A batch that says it has seen revision s moves the overlay up to s into
-`published`; then its own ops apply. An overlay op that does not fit at that
-moment is dropped, which is what the work does with it too, so both end equal.
-A work that is not told of updates keeps an overlay entry until it changes that
-variable itself: then its own value stands. But what was told to it, with a call
-that it has not begun, it will apply in any case: so that stands until then.
+Each batch says up to which revision the work had seen the flow's writes when it made the
+batch. Writes up to there move from the overlay into `published`, and then the batch's own
+ops apply. A write that does not fit at that moment is dropped; the work drops it by the
+same rule, so both sides end equal.
+
+A work that does not receive updates sees no write while it runs. A write to it stays in the
+overlay until the work changes that variable itself: then the work's value stands. There is
+one exception: a write that was sent with a call which the work has not begun. The work
+applies it when it begins the call, so it stays in the overlay until then.
 """
 
 from __future__ import annotations

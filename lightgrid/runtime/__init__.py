@@ -1,1 +1,4 @@
-"""What drives an app in the flow's process: its loop, and the processes of its works."""
+"""The flow's process: what its two threads share, what starts processes, its loop, what people see.
+
+In a room each: `hub`, `launch`, `loop` and `reporting`.
+"""

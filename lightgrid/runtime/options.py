@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lightgrid.component.options import OptionChecker
+from lightgrid.runtime.reporting.observer import Observer
 
 if TYPE_CHECKING:
-    from lightgrid.runtime.app_loop import AppLoop
-    from lightgrid.runtime.launcher import Launcher
+    from lightgrid.runtime.launch.launcher import Launcher
+    from lightgrid.runtime.loop.app_loop import AppLoop
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class RunOptions:
         log_level: Of the "lightgrid" logger, here and in the works.
         stream_lifetime_s: Between which times the server ends a stream, in seconds, so that
             its peer opens another one.
+        observers: Told what happens in the app, beside what shows it to people.
         make_launcher: Makes what starts the processes of works; None for this machine.
         on_loop: Given what runs the app, before it does; for tests.
 
@@ -41,6 +43,7 @@ class RunOptions:
     environment: Mapping[str, str] = field(default_factory=dict)
     log_level: str = "WARNING"
     stream_lifetime_s: tuple[float, float] = (300.0, 600.0)
+    observers: Sequence[Observer] = ()
     make_launcher: Callable[[], Launcher] | None = None
     on_loop: Callable[[AppLoop], None] | None = None
 
@@ -55,6 +58,8 @@ class RunOptions:
         given.environment("environment", self.environment)
         object.__setattr__(self, "log_level", given.log_level("log_level", self.log_level))
         given.range_of_seconds("stream_lifetime_s", self.stream_lifetime_s)
+        for observer in given.kind("observers", self.observers, Sequence, "a list of observers"):
+            given.kind("observers", observer, Observer, "a list of observers")
         for name in ("make_launcher", "on_loop"):
             if getattr(self, name) is not None:
                 given.function(name, getattr(self, name))

@@ -188,7 +188,7 @@ class Server:
 
 
 def _read_tls_files(certificate: Path, key: Path) -> tuple[bytes, bytes]:
-    """Return the key and the certificate; find out what is wrong, for the same reason as below.
+    """Return the key and the certificate, checked: gRPC would say what is wrong on stderr.
 
     Raises:
         LightgridError: One cannot be read, or they are no pair.

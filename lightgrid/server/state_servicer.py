@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from lightgrid.runtime.hub import Hub
+from lightgrid.runtime.hub import Hub, OutsideUpdate
 from lightgrid.server.edge import caller
 from lightgrid.state.delta import Path
 from lightgrid.state.tree import Change
@@ -44,10 +44,8 @@ class StateServicer(state_service_pb2_grpc.StateServiceServicer):
         """Change declared variables, between two runs of the flow."""
         caller().check_app()
         update = decode_update(request, self._hub.limits)
-        answer = self._hub.request_update(
-            update.ops,
-            f"outside:{update.client_name}",
-            update.expected_revision,
+        answer = self._hub.outside.request(
+            OutsideUpdate(update.ops, f"outside:{update.client_name}", update.expected_revision),
             update.request_id,
         )
         # Shielded: the same request may come again and wait for the same answer.

@@ -63,12 +63,22 @@ class StateTree:
         self._kept_ops = 0
         self._kept_bytes = 0
 
+    @property
+    def kept_count(self) -> int:
+        """How many changes are kept."""
+        return len(self._kept)
+
+    @property
+    def kept_bytes(self) -> int:
+        """About how many bytes they take."""
+        return self._kept_bytes
+
     def commit(self, origin: str, parts: Sequence[Part], time_s: float) -> Change:
         """Apply ops as one step and return it.
 
         Raises:
-            MisfitError: A part does not fit; nothing of any part was applied,
-                or the tree would hold what no revision tells of.
+            MisfitError: A part does not fit. No part was applied: the tree holds
+                nothing that is in no revision.
             UnsupportedValueError: As `delta.apply`; nothing was applied.
 
         Cost: O(ops).

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 
-from lightgrid.runtime.observer import Observer
+from lightgrid.runtime.reporting.observer import Observer
 from lightgrid.terminal.plain import PlainObserver, level_of
 from lightgrid.terminal.screen import is_terminal
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 
 from lightgrid.component.status import StatusReason, WorkStage, WorkStatus
 from lightgrid.errors import short_name
-from lightgrid.runtime.observer import Observer
+from lightgrid.runtime.reporting.observer import Observer
 from lightgrid.state.deepdiff_form import to_deepdiff
 from lightgrid.state.delta import Op, Path
 from lightgrid.state.values import Value

@@ -19,10 +19,11 @@ from lightgrid.component.options import OptionChecker
 from lightgrid.component.status import WorkStatus
 from lightgrid.component.work import Work
 from lightgrid.errors import ClosedError, UnsupportedValueError
-from lightgrid.runtime.app_loop import AppLoop
+from lightgrid.runtime.loop.app_loop import AppLoop
+from lightgrid.runtime.loop.statistics import AppStatistics
 from lightgrid.runtime.options import RunOptions
-from lightgrid.runtime.outcome import Outcome
-from lightgrid.runtime.run_dir import running_apps
+from lightgrid.runtime.reporting.outcome import Outcome
+from lightgrid.runtime.reporting.run_dir import running_apps
 from lightgrid.testing.by_value import travelling_by_value
 from lightgrid.testing.faults import NOT_STARTED, Faults, NotReachedError
 from lightgrid.testing.recorder import Recorder
@@ -133,10 +134,19 @@ class AppTester(Faults):
 
     @property
     def loop(self) -> AppLoop:
-        """What runs the app: it counts runs and wake-ups."""
+        """What runs the app."""
         if self._loop is None:
             raise NotReachedError(NOT_STARTED)
         return self._loop
+
+    @property
+    def tree(self) -> Any:
+        """The app's state as clients see it: a copy, as of the flow's last run."""
+        return self.loop.hub.read(())[1]
+
+    def statistics(self) -> AppStatistics:
+        """Return how often the flow ran, what waits, and so on, as of now."""
+        return self.loop.statistics()
 
     def run_until(self, condition: Callable[[], Any], timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
         """Run the app until a condition holds after a run of its flow.
@@ -238,19 +248,29 @@ class AppTester(Faults):
         self.address = address
 
     def _ran(self) -> None:
-        """Give the test its turn, if what it waits for is so."""
+        """Have the test get its turn, if what it waits for is so."""
         with self._turn:
             try:
                 self.seen.append(self._see())
                 reached = self._condition is not None and self._condition()
             except BaseException as error:  # the test's own: it is raised there
                 self._error, reached, self._is_ending = error, False, True
-            if reached:
+            if reached or self._is_ending:
+                self.loop.hub.ask(self._take_turn if reached else self._pass)
+
+    def _take_turn(self, root: Flow) -> None:
+        """Stand still while it is the test's turn."""
+        with self._turn:
+            if not self._is_ending:
                 self._condition, self._is_parked = None, True
                 self._turn.notify_all()
                 self._turn.wait_for(lambda: not self._is_parked)
-            if self._is_ending:
-                raise FlowExit("the test is over", failed=False)
+        self._pass(root)
+
+    def _pass(self, _root: Flow) -> None:
+        """Go on to the next run of the flow, unless the test is over."""
+        if self._is_ending:
+            raise FlowExit("the test is over", failed=False)
 
     # --- the test's thread ---------------------------------------------------------------------
 
@@ -265,13 +285,12 @@ class AppTester(Faults):
         if self._thread.ident is None:
             self._thread.start()
             return
-        runs_again = self._is_parked or self._is_ending or self._is_loose
+        runs_by_itself = self._is_parked or not (self._is_ending or self._is_loose)
         self._is_parked = self._is_loose = False
         self._turn.notify_all()
-        if runs_again and not self._has_ended:
+        if not (runs_by_itself or self._has_ended):
             with suppress(ClosedError, AssertionError):
-                # A change from outside of nothing at all, for which a flow is run.
-                self.loop.hub.request_update([], "outside:test", None, "")
+                self.loop.hub.ask(self._pass)
 
     def _raise_error(self) -> None:
         error, self._error = self._error, None

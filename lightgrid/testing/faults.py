@@ -39,7 +39,7 @@ class Faults:
 
     def kill(self, work: Work) -> None:
         """Kill the process of a work, as a lack of memory would: it cannot say goodbye."""
-        self._processes.kill(work)
+        self._processes.kill_process_of(work)
 
     def cut_connection(self, work: Work) -> None:
         """Break the connections of a work; it may connect again at once."""

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from lightgrid.component.work import Work
 from lightgrid.process.work_spec import ADDRESS_VARIABLE
-from lightgrid.runtime.launcher import Handle, LaunchSpec, LocalLauncher, OnExit
+from lightgrid.runtime.launch.launcher import LaunchSpec, OnExit
+from lightgrid.runtime.launch.local import LocalLauncher
 from lightgrid.testing.relay import Relay
 
 
@@ -22,20 +23,22 @@ class WatchedLauncher(LocalLauncher):
     def __init__(self, relay: Relay | None) -> None:
         super().__init__()
         self._relay = relay
-        self._started: dict[str, Handle] = {}
+        self._pids: dict[str, int] = {}
 
-    def start(self, spec: LaunchSpec, on_exit: OnExit) -> Handle:
+    def start(self, spec: LaunchSpec, on_exit: OnExit) -> str:
         """See `Launcher.start`."""
         if self._relay is not None:
             address = self._relay.address_of(spec.work, spec.environment[ADDRESS_VARIABLE])
             spec = replace(spec, environment={**spec.environment, ADDRESS_VARIABLE: address})
-        handle = super().start(spec, on_exit)
-        self._started[spec.work] = handle
-        return handle
+        return super().start(spec, on_exit)
+
+    def started(self, work: str, pid: int) -> None:
+        """Note whose a process is."""
+        self._pids[work] = pid
 
     def is_left(self, pid: int) -> bool:
         """Tell whether a process that was started has not ended."""
-        return pid in self._handles
+        return pid in self.pids
 
     def close(self) -> None:
         """See `Launcher.close`."""
@@ -49,10 +52,10 @@ class WatchedLauncher(LocalLauncher):
         Raises:
             LookupError: It has never been started.
         """
-        if work.name not in self._started:
+        if work.name not in self._pids:
             raise LookupError(f"{work.name} has no process; call run or start first")
-        return self._started[work.name].pid
+        return self._pids[work.name]
 
-    def kill(self, work: Work) -> None:
+    def kill_process_of(self, work: Work) -> None:
         """Kill a work's process, as a lack of memory would."""
         os.kill(self.pid_of(work), signal.SIGKILL)

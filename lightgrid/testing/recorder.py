@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lightgrid.component.status import WorkStatus
-from lightgrid.runtime.observer import Observer
+from lightgrid.runtime.reporting.observer import Observer
 
 
 class Recorder(Observer):

@@ -9,7 +9,7 @@ from typing import Any
 from lightgrid.component.flow import Flow
 from lightgrid.component.status import WorkStatus
 from lightgrid.component.work import Work
-from lightgrid.runtime.outcome import Outcome
+from lightgrid.runtime.reporting.outcome import Outcome
 from lightgrid.state.values import Value
 from lightgrid.testing.app_tester import DEFAULT_TIMEOUT_S, stepping
 

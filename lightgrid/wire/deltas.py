@@ -104,7 +104,8 @@ def decode_ops(
     rest = iter(messages)
     for message in rest:
         segments, value = message.path, message.set
-        # The value of an op that sets none has no kind, and reads as zeros. See `values`.
+        # An op that sets nothing reads as an empty value, whose fields are all zero: then
+        # `decode_falsy` finds out which it is.
         leaf: Value = (
             value.int_value or value.double_value or value.string_value or decode_falsy(value)
         )
@@ -113,7 +114,8 @@ def decode_ops(
         values[segments[0]] = leaf
     else:
         return Assignments(values)
-    # What came until here is told by its last values: no op of another kind lies between.
+    # So far each op has assigned a scalar to a variable, and only the last assignment of a
+    # variable matters. From here on ops are kept one by one, in their order.
     ops = list(Assignments(values))
     ops.extend(
         _decode_op(one, tuple(one.path[:]), limits, depth_of) for one in chain((message,), rest)

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from lightgrid.component.work import Work
 from lightgrid.errors import UnsupportedValueError, WorkStopped, place_of, short_name
-from lightgrid.process.app_file import user_trace
+from lightgrid.frames import calls_user_code
+from lightgrid.process.user_trace import user_trace
 from lightgrid.protocol.messages import CallError, CallState, CallUpdate, Run
 from lightgrid.state.values import copy_value, type_name
 from lightgrid.wire.calls import check_result
@@ -90,6 +91,7 @@ def failed(call_id: str, error: BaseException, *, in_passing: bool = False) -> C
     return CallUpdate(call_id, CallState.FAILED, error=told)
 
 
+@calls_user_code
 def _execute(
     work: Work,
     run: Run,

@@ -29,6 +29,7 @@ from types import FrameType
 from typing import Any, Final, TypeVar
 
 from lightgrid.errors import WorkStopped
+from lightgrid.frames import calls_user_code
 
 ResultT = TypeVar("ResultT")
 
@@ -248,13 +249,15 @@ class Interrupter:
                 signal.pthread_kill(self._main_thread, _POKE)
                 time.sleep(_REPEAT_S)
             self._is_poking = False
-            # A reason that came since has seen that this thread was there; and if it has
-            # not, there are two for a while.
+            # A reason to interrupt that came just before the line above has started no other
+            # thread, since this one was there: so this one looks once more. If the reason has
+            # started one after all, two threads do the same for a while, which does no harm.
             if self._is_closed or (not self.is_stopping and self._make_error is None):
                 return
             self._is_poking = True
 
 
+@calls_user_code
 def _execute(function: Callable[..., ResultT], args: Any, kwargs: Any) -> ResultT:
     # A frame below `call` even where the function has none, because it is written in C.
     return function(*args, **kwargs)

@@ -13,6 +13,7 @@ from lightgrid.component.work import Work
 from lightgrid.component.work_node import WorkNode
 from lightgrid.errors import AppLoadError, ComponentError, short_name
 from lightgrid.process.app_file import load_in_work
+from lightgrid.process.root_holder import RootHolder
 from lightgrid.process.work_spec import WorkSpec
 
 
@@ -60,7 +61,7 @@ def load_by_name(
     if main_module is None:
         sys.path.insert(0, os.path.dirname(os.path.realpath(app_file)))
     module = load_in_work(os.path.abspath(app_file), main_module)
-    apps = {id(value): value for value in vars(module).values() if _is_app(value)}
+    apps = {id(value): value for value in vars(module).values() if isinstance(value, RootHolder)}
     roots = [app.root for app in apps.values() if isinstance(app.root, Component)]
     if len(roots) != 1:
         raise AppLoadError(f"{app_file}: there are {len(roots)} apps in it; one is needed")
@@ -91,8 +92,3 @@ def refuse_breakpoints(spec: WorkSpec) -> None:
         )
 
     sys.breakpointhook = refuse
-
-
-def _is_app(value: object) -> bool:
-    # Not by its class, which is made of what stands above this module.
-    return any(base.__module__ == "lightgrid.app" for base in type(value).__mro__)

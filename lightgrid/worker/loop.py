@@ -178,7 +178,8 @@ class WorkLoop:
         wait_s = collector.next_due_s() - now_s
         self.wants_news = True
         if not (collector.has_marks or wait_s <= 0 or self._batch_ended):
-            # An interrupt may have come between an assignment and its mark's news.
+            # User code may have been interrupted between its assignment and the wake-up that
+            # belongs to it: while a call runs, look again after a while in any case.
             return wait_s if self._calls.current is None else min(wait_s, MAX_INTERVAL_S)
         self.wants_news = False
         everything, self._batch_ended = self._batch_ended, False
@@ -251,8 +252,9 @@ class WorkLoop:
         """
         passed_s = time.monotonic() - self._collected_at_s
         if self._batch_ended and self._session.is_up and passed_s * _BATCH_SHARE > self._cost_s:
-            # Batches may follow each other with no time in between: what one has changed is
-            # told before the next begins to hold. User code waits for it, hence the share.
+            # A thread may open one batch right after the other. What the last one changed is
+            # collected now, or it would never be. User code waits for that, so it may take
+            # only a share of the time.
             self._collect_if_due()
             self._session.wake()
         self._holds.add(token)
@@ -285,9 +287,9 @@ class WorkLoop:
         return self._end(update)
 
     def _end(self, update: CallUpdate) -> CallUpdate:
-        # From here on a cancel comes too late, and what was to be raised is not any more.
+        # From here on no cancel ends this call, and no error is raised into user code for it.
         self._interrupter.end_call()
-        # An interrupt may have come before a batch of the call's own thread was let go.
+        # Where user code was interrupted, its `with self.batch()` may not have been left.
         main_thread = threading.main_thread().ident
         for token in [token for token in self._holds if token[0] == main_thread]:
             self.let_go(token)
@@ -313,7 +315,7 @@ class WorkLoop:
         errors = self._collect(everything=True)
         if errors:
             raise errors[0]
-        # What is not sent yet may become a snapshot, with a number still to come.
+        # What is not sent yet has no final number: it may be sent as part of a snapshot.
         await self._wait_until(lambda: not self._outbox.has_unsent, deadline_s)
         target_seq = self._outbox.last_seq
         self._session.ask_for_ack()
@@ -324,7 +326,7 @@ class WorkLoop:
             left_s = deadline_s - time.monotonic()
             if left_s <= 0 or self.refusal is not None:
                 raise FlowUnavailableError(f"{self._name}: the flow does not have all changes yet")
-            # Not all that counts is told as progress: look now and then.
+            # `_progress` is set by acknowledgements alone, and a refusal counts, too.
             try:
                 await asyncio.wait_for(self._progress.wait(), min(left_s, 0.05))
             except TimeoutError:

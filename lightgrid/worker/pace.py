@@ -1,15 +1,15 @@
 """How often to look into containers that user code may change in place.
 
-Nothing tells of such a change, so each container is compared with what was
-last told of it, in an interval of its own that follows what looking costs: a
-huge one does not slow the small ones down, and all of them together take a
-bounded part of a core.
+Nothing tells of such a change, so each container is compared with what was last told of
+it. Each has an interval of its own, which follows from what a look into it costs: a huge
+container does not slow the small ones down, and all of them together take a bounded part
+of a core.
 
-A look is strict or a glance (see `diff`), each with a share of its own. Of a list of a
-million items, wherever they lie in memory, a glance takes 2 ms and where it finds
-changes 17 to 38, a strict look 35 to 57. So a change is found in 0.5 to 1 s, and one
-into an equal item (1 into True) in 4 to 6 s; in proportion to the length, down to a
-thousand items or so, into which every look is strict.
+A look is strict or a glance (see `diff`); each kind has a share of the core. For a list of
+a million items a glance takes 2 ms, or 17 to 38 ms where it finds changes, and a strict
+look 35 to 57 ms. From the shares follows that a change in it is found after 0.5 to 1 s, and
+a change that a glance passes over (1 into True) after 4 to 6 s. Shorter lists take less in
+proportion; lists of less than some thousand items are always looked into strictly.
 """
 
 from __future__ import annotations

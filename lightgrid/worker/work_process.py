@@ -1,6 +1,6 @@
 """The process of a work: load its code, join the flow, execute calls, leave.
 
-python -m lightgrid.worker.work_process --spec-fd N     (see work_spec)
+python -m lightgrid.worker.work_process --name WORK     (see work_spec)
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final
 from lightgrid.component.calling import run_as_written
 from lightgrid.component.node import node_of
 from lightgrid.errors import LightgridError, Reason, RefusedError, short_name
-from lightgrid.process.app_file import user_trace
+from lightgrid.frames import calls_user_code
+from lightgrid.process.user_trace import user_trace
 from lightgrid.process.work_spec import ADDRESS_VARIABLE, TOKEN_VARIABLE, WORK_VARIABLE, read_spec
 from lightgrid.protocol.messages import CallState, CallUpdate, Run
 from lightgrid.worker.calls import execute_call, failed
@@ -159,6 +160,7 @@ class WorkProcess:
         options = self._node.options
         return options.raise_exception and options.restart.when == "never"
 
+    @calls_user_code
     def _exit(self) -> None:
         for finish in (lambda: self._coroutines.call(self._work.on_exit), self._coroutines.close):
             try:
@@ -204,9 +206,8 @@ class WorkProcess:
 
 
 def main() -> int:
-    """Be the work that the command line and the environment name; return the exit code."""
-    arguments = sys.argv[1:]
-    spec = read_spec(int(arguments[arguments.index("--spec-fd") + 1]))
+    """Be the work that standard input and the environment tell of; return the exit code."""
+    spec = read_spec()
     # What user code starts gets the address and the name, which are no secret, but no token
     # that it might print with its environment.
     token = os.environ.pop(TOKEN_VARIABLE, "")

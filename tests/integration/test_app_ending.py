@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import lightgrid as L
-from lightgrid.runtime.observer import Observer
+from lightgrid.runtime.reporting.observer import Observer
 from lightgrid.testing import run_work, stepping
 
 

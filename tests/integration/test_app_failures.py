@@ -6,7 +6,7 @@ import pytest
 from integration.command import wait_until
 
 import lightgrid as L
-from lightgrid.runtime.events import Exited
+from lightgrid.runtime.hub.events import Exited
 from lightgrid.testing import stepping
 
 
@@ -36,8 +36,9 @@ def test_works_that_are_killed_at_one_moment_end_the_app_which_names_them_all(co
     exits = []
     with stepping(root, see=lambda: None) as app:
         app.run_until(lambda: all(work.c for work in root.members))
-        add_event = app.loop._hub.add_event
-        app.loop._hub.add_event = lambda event: (add_event(event), exits.append(event))
+        hub = app.loop.hub
+        add_event = hub.add_event
+        hub.add_event = lambda event: (add_event(event), exits.append(event))
         for work in root.members:
             app.kill(work)
         wait_until(lambda: len(exits) == count, "the ends of all of them")

@@ -8,11 +8,10 @@ import pytest
 from integration.command import Lightgrid
 
 import lightgrid as L
-from lightgrid.component.flow import FlowExit
 from lightgrid.component.node import node_of
 from lightgrid.component.status import WorkStage, WorkStatus
-from lightgrid.runtime import hints
-from lightgrid.runtime.observer import Observer
+from lightgrid.runtime.loop import hints
+from lightgrid.runtime.reporting.observer import Observer
 
 pytestmark = pytest.mark.timeout(150)
 
@@ -185,13 +184,17 @@ class Listener(Observer):
 
     def said(self, message, *, is_problem=False):
         self.said_texts.append(message)
-        raise FlowExit("", failed=False)
+        self.loop.hub.ask(lambda root: root.stop())
+
+    def see_loop(self, loop):
+        self.loop = loop
 
 
 def test_a_flow_that_forgets_to_stop_is_told_how_it_ends(monkeypatch):
     monkeypatch.setattr(hints, "_IDLE_HINT_AFTER_S", 0.05)
     listener = Listener()
-    assert L.App(Forgetful(Done())).execute(L.RunOptions(), listener).exit_code == 0
+    options = L.RunOptions(on_loop=listener.see_loop)
+    assert L.App(Forgetful(Done())).execute(options, listener).exit_code == 0
     (text,) = listener.said_texts
     assert text.startswith("no work runs, and the flow has had nothing to do for")
     assert "self.stop()" in text

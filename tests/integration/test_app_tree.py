@@ -87,7 +87,7 @@ def test_flows_below_the_root_have_state_of_their_own(app):
 
 
 def test_the_state_tree_has_every_component_in_its_place(app):
-    _, tree = app.loop._hub.read(())
+    tree = app.tree
     works = tree["flows"]["branch"]["structures"]["both"]["structures"]["b"]["works"]
     assert works["0"]["vars"]["value"] == 60
     assert tree["works"]["late"]["vars"]["value"] == 80
@@ -107,7 +107,7 @@ def test_a_member_that_is_removed_is_stopped_and_leaves_the_tree_and_others_keep
     del root.pool[1]
     app.run_until(lambda: app.is_gone(pid))
     assert [work.name for work in root.pool] == ["root.pool.0", "root.pool.2"]
-    _, members = app.loop._hub.read(("structures", "pool", "works"))
+    members = app.tree["structures"]["pool"]["works"]
     assert list(members) == ["0", "2"]
     root.pool[1].run(80)
     app.run_until(lambda: root.pool[1].has_succeeded)
@@ -126,8 +126,8 @@ def test_an_idle_app_runs_its_flow_once_and_does_not_wake():
     root = Idle()
     with stepping(root) as app:
         app.run_for(1.0)
-        assert app.loop.run_count == root._runs == 1
-        assert app.loop.wake_count <= 2
+        assert app.statistics().loop.runs == root._runs == 1
+        assert app.statistics().loop.wake_ups <= 2
 
 
 def test_a_flow_that_changes_itself_runs_again_until_it_is_quiet():
@@ -144,5 +144,5 @@ def test_a_flow_that_changes_itself_runs_again_until_it_is_quiet():
     with stepping(root, see=lambda: list(root.steps)) as app:
         app.run_until(lambda: len(root.steps) == 5)
         app.run_for(0.3)  # one that is never quiet runs some thousand times
-        assert app.loop.run_count < 10
+        assert app.statistics().loop.runs < 10
     assert app.seen[:6] == [list(range(count)) for count in (1, 2, 3, 4, 5, 5)]

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import lightgrid as L
-from lightgrid.runtime.observer import Observer
+from lightgrid.runtime.reporting.observer import Observer
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 LIGHTGRID = [sys.executable, "-c", "from lightgrid.cli.main import main; main()"]

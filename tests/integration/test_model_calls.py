@@ -193,7 +193,7 @@ def test_a_process_that_no_one_started_dials_in_and_is_a_work():
         dialled.leave()
         commands.cancel()
         dialled.channel.close()
-        app.run_until(lambda: not app.loop._hub.is_held("root.w"))
+        app.run_until(lambda: not app.statistics().hub.links["root.w"].is_held)
     assert app.outcome.exit_code == 0
 
 
@@ -210,8 +210,8 @@ def test_an_app_that_ends_asks_a_process_that_dialled_in_to_leave_and_waits_for_
         dialled = Dialled(root.w.connection)
         thread = threading.Thread(target=leave_when_asked, args=(dialled, dialled.commands()))
         thread.start()
-        app.run_until(lambda: app.loop._hub.is_held("root.w"))
-    assert not app.loop._hub.is_held("root.w")
+        app.run_until(lambda: app.statistics().hub.links["root.w"].is_held)
+    assert not app.statistics().hub.links["root.w"].is_held
     thread.join(10)
     dialled.channel.close()
     assert stopped == [True]
@@ -367,7 +367,7 @@ def test_a_work_remembers_a_bounded_number_of_calls(monkeypatch):
     root = Many()
     with stepping(root, see=lambda: len(root.state["works"]["w"]["calls"])) as app:
         assert app.run_until_end().exit_code == 0
-        assert len(app.loop._hub.tree.root["works"]["w"]["calls"]) == 10
+        assert len(app.tree["works"]["w"]["calls"]) == 10
     assert root.w.total == sum(range(101))
     assert max(app.seen) == 11  # and the one that goes on
 
@@ -415,7 +415,7 @@ def test_of_a_work_that_is_started_for_ever_again_the_state_keeps_the_newest_ste
         app.run_until(lambda: True)
         root.w.run()
         app.run_until(lambda: root.w.runs >= 10)
-        (kept,) = app.loop._hub.tree.root["works"]["w"]["calls"].values()
+        (kept,) = app.tree["works"]["w"]["calls"].values()
         assert len(root.w.statuses) == len(kept["statuses"]) == 5
         assert {"calls": {node_of(root.w).calls.latest.key: kept}}.items() <= root.w.state.items()
 

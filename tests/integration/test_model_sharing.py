@@ -73,7 +73,7 @@ def test_what_is_shared_in_one_process_is_a_value_in_every_other():
         b.run(30)
         app.run_until(lambda: b.has_succeeded)
         app.run_until(lambda: len(root.history) == 2)
-        tree = app.loop._hub.tree.root
+        tree = app.tree
 
         assert (a.losses, b.losses) == ([1, 2], [30])
         assert (a.queue, b.queue, batch) == (["x", 1, 2], ["x", 30], ["x"])

@@ -7,9 +7,9 @@ import pytest
 
 import lightgrid as L
 from lightgrid.errors import ClosedError, ComponentError, SlowFlowWarning, place_of
-from lightgrid.runtime import runs
-from lightgrid.runtime.observer import Observer
+from lightgrid.runtime.loop import runs
 from lightgrid.runtime.options import RunOptions
+from lightgrid.runtime.reporting.observer import Observer
 from lightgrid.testing import stepping
 
 
@@ -71,7 +71,7 @@ def test_an_app_goes_on_from_a_saved_state_with_its_dynamic_works():
         work.blocked = False
     with stepping(second) as app:
         app.run_until(lambda: all(work.status.result == "slow" for work in second.works()))
-        assert app.loop._hub.tree.root["structures"] == second.state["structures"]
+        assert app.tree["structures"] == second.state["structures"]
         assert second.many[0].name == "root.many.1"
         for work in second.works():
             # What was complete is not done again, what was interrupted is.
@@ -100,10 +100,10 @@ def test_a_schedule_runs_the_flow_every_second_and_nothing_else_does():
         assert app.run_until_end().exit_code == 0
         # Each tick is a change of state, for which the flow runs once more.
         assert root._idle <= 6
-        assert app.loop.wake_count < 40
+        assert app.statistics().loop.wake_ups < 40
     (schedule,) = root.state["calls"]["scheduling"].values()
     assert schedule["cron"] == "* * * * * *"
-    assert app.loop._hub.tree.root["calls"] == root.state["calls"]
+    assert app.tree["calls"] == root.state["calls"]
 
 
 def test_an_app_tells_its_stage_and_its_state_from_start_to_end():
@@ -214,14 +214,14 @@ def test_a_flow_is_ready_when_those_below_it_are():
     assert root.ready
 
 
-def test_a_change_from_outside_as_the_app_ends_is_refused_and_the_app_ends_well():
+def test_what_is_asked_for_as_the_app_ends_is_refused_and_the_app_ends_well():
     class Ending(L.Flow):
         def __init__(self):
             super().__init__()
             self.x = 0
 
         def run(self):
-            self._answer = app.loop._hub.request_update([], "outside:test", None, "r")
+            self._answer = app.loop.hub.ask(lambda root: None)
             self.stop()
 
     root = Ending()

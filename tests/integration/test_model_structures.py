@@ -81,7 +81,7 @@ def test_members_leave_a_running_list_and_dict_and_the_others_keep_names_and_pro
         state = root.state["structures"]
         assert list(state["many"]["works"]) == ["1", "3"]
         assert list(state["by_name"]["works"]) == ["b"]
-        assert app.loop._hub.tree.root["structures"] == state
+        assert app.tree["structures"] == state
         assert second.pid == pids["root.many.1"]
         assert is_alive(second.pid)
 
@@ -126,7 +126,7 @@ def test_no_work_runs_in_the_flows_process_because_of_where_it_was_put():
         assert os.getpid() not in [work.status.result for work in root.works()]
         for name in names:
             assert app.app.get_component_by_name(name).name == name
-        assert app.loop._hub.tree.root["structures"] == root.state["structures"]
+        assert app.tree["structures"] == root.state["structures"]
 
 
 def test_a_member_may_be_made_changed_and_called_in_the_same_run():
@@ -170,7 +170,7 @@ def test_a_list_of_works_appears_where_an_empty_list_was():
         root.late[1].run(7)
         app.run_until(lambda: root.late[1].has_succeeded)
         assert root.late[1].total == 7
-        assert app.loop._hub.tree.root == {**root.state, "app_state": {"stage": "running"}}
+        assert app.tree == {**root.state, "app_state": {"stage": "running"}}
 
 
 def test_the_order_of_a_list_is_the_order_of_its_works():
@@ -250,7 +250,7 @@ def test_200_dynamic_works_leave_no_process_no_thread_and_no_node():
     loop = node_of(root).backend
     assert loop.works == {}
     assert loop._supervisor._seats == {}
-    assert loop._supervisor._by_pid == {}
+    assert loop._supervisor._by_launch == {}
     with loop._hub._shared as exchange:
         assert len(exchange.works) == 0
         assert exchange.works._sessions == {}

@@ -239,7 +239,7 @@ def test_a_watch_of_another_life_of_the_tree_begins_anew(client):
 def test_a_watch_from_a_revision_that_is_forgotten_gets_a_snapshot(client, app):
     watch = client.watch("vars", "count")
     first = next(watch)
-    hub = app.loop._hub
+    hub = app.loop.hub
     while hub.changes_since(first.revision) is not None:
         hub.commit("root", [(("app_state",), [])])
     again = client.watch("vars", "count", tree_id=first.tree_id, after_revision=first.revision)

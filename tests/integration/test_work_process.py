@@ -69,12 +69,11 @@ class FlowSide:
             handed.write(data)
             handed.seek(0)
             process = subprocess.Popen(
-                work_spec.work_command(handed.fileno(), name),
+                work_spec.work_command(name),
                 env={**os.environ, **work_spec.work_environment(name, self.address, token)},
-                stdin=subprocess.DEVNULL,
+                stdin=handed,
                 stdout=output,
                 stderr=output,
-                pass_fds=(handed.fileno(),),
                 start_new_session=True,
             )
         process.log = log

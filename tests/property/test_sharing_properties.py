@@ -1,6 +1,7 @@
 """What holds whatever containers users share between variables, works and flow."""
 
 import pickle
+from functools import partial
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,25 +63,6 @@ def containers_in(value):
             yield from containers_in(item)
 
 
-class Process:
-    """A work in its process, and what it has told."""
-
-    def __init__(self, work):
-        self.live = node_of(work).live
-        self._publisher = Publisher(node_of(work).variables())
-
-    def publish(self):
-        """Tell what has become of the variables."""
-        ops = diff_variables(self._publisher.mirror, self.live, NAMES)
-        self._publisher.put(ops)
-        return ops
-
-    def receive(self, update):
-        """Take in what the flow wrote, behind what was done before."""
-        self.publish()
-        self._publisher.receive(update, lambda ops: apply_fitting(self.live, ops))
-
-
 class World:
     """A flow of two works as an app runs it; each work's process is another object."""
 
@@ -90,13 +72,15 @@ class World:
         self.app = FakeApp(self.root)
         self.nodes = {node.name: node for node in node_of(self.root).walk()}
         self.tree = {name: copy_value(node.variables()) for name, node in self.nodes.items()}
-        self.processes = {}
+        self.live, self.publishers = {}, {}  # in the works' processes
         for name in WORKS:
             self.start(name)
         self.revision = 0
 
     def start(self, name):
-        self.processes[name] = Process(pickle.loads(pickle.dumps(getattr(self.root, name))))
+        work = pickle.loads(pickle.dumps(getattr(self.root, name)))
+        self.live[name] = node_of(work).live
+        self.publishers[name] = Publisher({one: self.live[name][one] for one in NAMES})
 
     def edit(self, value, token):
         """Change one of the containers in a value in place, as user code does."""
@@ -112,13 +96,14 @@ class World:
             container.append(token)
 
     def work_runs(self, name, token):
-        process = self.processes[name]
-        self.edit(process.live[self.rng.choice(NAMES)], token)
+        self.edit(self.live[name][self.rng.choice(NAMES)], token)
         self.tell(name)
 
     def tell(self, name):
         """Have the flow merge what has become of a work's variables in its process."""
-        ops = self.processes[name].publish()
+        publisher = self.publishers[name]
+        ops = diff_variables(publisher.mirror, self.live[name], NAMES)
+        publisher.put(ops)
         apply(self.tree[f"root.{name}"], ops)
         self.nodes[f"root.{name}"].receive(ops)
 
@@ -131,7 +116,10 @@ class World:
             apply(self.tree[name], ops)
             if ops and name != "root":
                 self.revision += 1
-                self.processes[name[5:]].receive(Update(self.revision, ops))
+                live = self.live[name[5:]]
+                self.publishers[name[5:]].receive(
+                    Update(self.revision, ops), partial(apply_fitting, live)
+                )
         return {
             name for name in WORKS if not same(before[f"root.{name}"], self.tree[f"root.{name}"])
         }
@@ -159,8 +147,8 @@ class World:
     def check(self):
         for name, node in self.nodes.items():
             assert same(self.tree[name], node.variables()), name
-        for name, process in self.processes.items():
-            live = {variable: process.live[variable] for variable in NAMES}
+        for name, held in self.live.items():
+            live = {variable: held[variable] for variable in NAMES}
             assert same(self.tree[f"root.{name}"], live), name
 
 

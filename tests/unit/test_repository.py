@@ -239,6 +239,16 @@ def test_each_path_that_a_page_for_developers_names_exists(page):
     assert not missing
 
 
+def test_each_room_of_the_package_is_named_in_the_architecture():
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    rooms = [ROOT / "lightgrid", ROOT / "lightgrid/runtime"]
+    paths = [path for room in rooms for path in room.iterdir() if not path.name.startswith("__")]
+    named = [path.relative_to(ROOT) for path in paths if path.suffix in ("", ".py")]
+    assert len(named) > 20
+    missing = [str(path) for path in named if f"`{path}/`" not in text and f"`{path}`" not in text]
+    assert not missing
+
+
 def test_paths_are_found_in_backticks_only():
     prose = "See `a/b.py`, `c.toml` and `lightgrid/*.py`, not no/tick, `run x/y` or `/an/Rpc`."
     text = f"{prose}\n```\n`no/fence`\n```\n"

@@ -8,7 +8,7 @@ in ascending order; then keys of dicts, at the indexes of after. Ops do have an
 order, so both directions try them on a draft, which holds what differs from the
 base and leaves the base alone.
 
-    conversion ▸ teller, reader ▸ draft ▸ overlay
+    conversion ▸ teller, reader ▸ draft ▸ revised
                  teller, reader ▸ reports ▸ deepdiff
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lightgrid.errors import MisfitError
-from lightgrid.state.deepdiff_form.overlay import ABSENT, DictOverlay, ListOverlay, Overlay
+from lightgrid.state.deepdiff_form.revised import ABSENT, Revised, RevisedDict, RevisedList
 from lightgrid.state.delta import Op, Path, Set, Splice, parse_index
 from lightgrid.state.values import Value, kind_of
 
@@ -13,13 +13,13 @@ from lightgrid.state.values import Value, kind_of
 class Draft:
     """What a base has become by ops.
 
-    Only what an op leads through becomes an overlay; all else is the base's own,
+    Only what an op leads through becomes a revised container; all else is the base's own,
     or the op's. So an op costs by its path, not by what is around it.
     """
 
     def __init__(self, base: Value) -> None:
         # The root is an item of a list: it can be replaced, but not removed.
-        self._holder = ListOverlay([base])
+        self._holder = RevisedList([base])
 
     def apply(self, op: Op) -> None:
         """Apply an op; the draft shares its values, and does not change them.
@@ -36,18 +36,18 @@ class Draft:
             raise MisfitError(path, "nothing can be changed inside a tuple")
         if isinstance(op, Set):
             parent.put(key, op.value)
-        elif isinstance(parent, ListOverlay) or parent.get(key) is ABSENT:
+        elif isinstance(parent, RevisedList) or parent.get(key) is ABSENT:
             raise MisfitError(path, "there is no such key to remove")
         else:
             parent.put(key, ABSENT)
 
     def at(self, path: Path) -> Any:
-        """Return the value or overlay at a path, `ABSENT` for a key that is not there."""
+        """Return the value or revised container at a path, `ABSENT` for a key that is not there."""
         parent, key = self._find(path)
         return parent.get(key)
 
-    def open(self, path: Path) -> Overlay:
-        """Return the overlay of the container at a path.
+    def open(self, path: Path) -> Revised:
+        """Return the revised form of the container at a path.
 
         Raises:
             MisfitError: None is there.
@@ -58,19 +58,19 @@ class Draft:
             here = _open(here, _key(here, segment, so_far), so_far)
         return here
 
-    def list_at(self, path: Path) -> ListOverlay:
-        """Return the overlay of the list at a path.
+    def list_at(self, path: Path) -> RevisedList:
+        """Return the revised form of the list at a path.
 
         Raises:
             MisfitError: None is there.
         """
         here = self.open(path)
-        if isinstance(here, ListOverlay) and isinstance(here.old, list):
+        if isinstance(here, RevisedList) and isinstance(here.old, list):
             return here
         raise MisfitError(path, f"a change of items needs a list, here is a {_kind(here.old)}")
 
     def _find(self, path: Path) -> tuple[Any, Any]:
-        """Return the overlay that holds what is at a path, and its key there."""
+        """Return the revised container that holds what is at a path, and its key there."""
         if not path:
             return self._holder, 0
         parent = self.open(path[:-1])
@@ -84,15 +84,15 @@ class Draft:
         target.splice(start, end, op.insert)
 
 
-def _open(parent: Any, key: Any, path: Path) -> Overlay:
+def _open(parent: Any, key: Any, path: Path) -> Revised:
     item = parent.get(key)
-    if isinstance(item, Overlay):
+    if isinstance(item, Revised):
         return item
-    over: Overlay
+    over: Revised
     if isinstance(item, dict):
-        over = DictOverlay(item)
+        over = RevisedDict(item)
     elif isinstance(item, list | tuple):
-        over = ListOverlay(item)
+        over = RevisedList(item)
     elif item is ABSENT:
         raise MisfitError(path, "there is no such key")
     else:
@@ -101,9 +101,9 @@ def _open(parent: Any, key: Any, path: Path) -> Overlay:
     return over
 
 
-def _key(parent: Overlay, segment: str, path: Path) -> str | int:
+def _key(parent: Revised, segment: str, path: Path) -> str | int:
     """Return what a segment of a path is in a container, which decides how it is read."""
-    return segment if isinstance(parent, DictOverlay) else parse_index(segment, len(parent), path)
+    return segment if isinstance(parent, RevisedDict) else parse_index(segment, len(parent), path)
 
 
 def _kind(value: Value) -> str:

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from lightgrid.errors import MisfitError
 from lightgrid.state.deepdiff_form.draft import Draft
-from lightgrid.state.deepdiff_form.overlay import ABSENT, DictOverlay, Overlay, plain
 from lightgrid.state.deepdiff_form.reports import reports_of, splices_of
+from lightgrid.state.deepdiff_form.revised import ABSENT, Revised, RevisedDict, plain
 from lightgrid.state.delta import Op, Path, Remove, Set, Splice, parse_index
 from lightgrid.state.paths import Form, Step, parse_path, show_path
 from lightgrid.state.values import Value, copy_value, kind_of, same
@@ -86,7 +86,7 @@ class _Reader:
             raise MisfitError(path, "there is nothing here that could change")
         if "old_value" in detail:
             self._check_told(path, detail["old_value"])
-        old_value = now.old if isinstance(now, Overlay) else now
+        old_value = now.old if isinstance(now, Revised) else now
         for told, value in (("old_type", old_value), ("new_type", new_value)):
             if told in detail and _type_name(detail[told]) not in _type_names(value):
                 raise MisfitError(path, f"{told} is not the type of the value here")
@@ -124,7 +124,7 @@ class _Reader:
         """Return the path of steps, each of which has the form that the container there needs."""
         path = _segments(steps)
         for depth, step in enumerate(steps):
-            is_dict = isinstance(self._draft.open(path[:depth]), DictOverlay)
+            is_dict = isinstance(self._draft.open(path[:depth]), RevisedDict)
             if is_dict is not (step.form is Form.QUOTED):
                 expected = "a key in quotes" if is_dict else "an index"
                 raise MisfitError(path[: depth + 1], f"{expected} has to be here")

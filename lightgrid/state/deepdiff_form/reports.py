@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from lightgrid.errors import MisfitError
+from lightgrid.errors import DeltaFormError, MisfitError
 from lightgrid.state.delta import Path, Splice
 from lightgrid.state.values import copy_value
 
@@ -71,7 +71,7 @@ def _mapping(delta: object) -> Mapping[Any, Any]:
     if type(delta) is dict:
         return delta
     if isinstance(delta, bytes | bytearray | memoryview | str):
-        raise TypeError("a serialised delta is not read: DeepDiff would unpickle it")
+        raise DeltaFormError("a serialised delta is not read: DeepDiff would unpickle it")
     import deepdiff  # only now: it takes 100 ms, and only its own objects need it
 
     # A DeepDiff is a Mapping as well, but of its text view, which is no delta.
@@ -82,4 +82,4 @@ def _mapping(delta: object) -> Mapping[Any, Any]:
         return reports
     if isinstance(delta, Mapping):
         return delta
-    raise TypeError(f"a {type(delta).__qualname__} is no delta in DeepDiff's form")
+    raise DeltaFormError(f"a {type(delta).__qualname__} is no delta in DeepDiff's form")

@@ -1,8 +1,9 @@
 """The teller: ops in DeepDiff's form.
 
-A path tells of a place where it was before any items of lists moved, or where it
-is after all did, as DeepDiff applies it: what changed and what is gone is told
-where it was, what is new where it is, and keys of dicts where the dict is.
+Items of lists move when others are added or removed, so a path has two meanings: the
+place before any item moved, and the place after all have. DeepDiff reads the paths of
+changed and of removed items as places before, and those of added items and of keys of
+dicts as places after; so they are written in that way here.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from lightgrid.state.deepdiff_form.draft import Draft
-from lightgrid.state.deepdiff_form.overlay import ABSENT, DictOverlay, ListOverlay, plain
 from lightgrid.state.deepdiff_form.reports import NAMES
+from lightgrid.state.deepdiff_form.revised import ABSENT, RevisedDict, RevisedList, plain
 from lightgrid.state.delta import Op, Path
 from lightgrid.state.paths import show_index, show_key, show_path
 from lightgrid.state.values import Value, kind_of, same
@@ -35,10 +36,10 @@ def tell(base: Value, ops: Iterable[Op], prefix: Path) -> dict[str, Any]:
 
 def _tell_place(was: Value, now: Any, old_at: str, new_at: str) -> Iterator[_Told]:
     """Tell of one place: where it was before the items of lists moved, and where it is."""
-    # An overlay over something else lies over a new value, which is told whole.
-    if isinstance(now, DictOverlay) and now.old is was:
+    # A revised container over something else lies over a new value, which is told whole.
+    if isinstance(now, RevisedDict) and now.old is was:
         yield from _tell_dict(now, old_at, new_at)
-    elif isinstance(now, ListOverlay) and now.old is was:
+    elif isinstance(now, RevisedList) and now.old is was:
         yield from _tell_list(now, old_at, new_at)
     elif now is not was:
         value = plain(now)
@@ -50,7 +51,7 @@ def _tell_place(was: Value, now: Any, old_at: str, new_at: str) -> Iterator[_Tol
             yield "values_changed", old_at, {"new_value": value}
 
 
-def _tell_dict(over: DictOverlay, old_at: str, new_at: str) -> Iterator[_Told]:
+def _tell_dict(over: RevisedDict, old_at: str, new_at: str) -> Iterator[_Told]:
     for key, now in over.changed.items():
         was = over.old.get(key, ABSENT)
         shown = show_key(key)
@@ -64,7 +65,7 @@ def _tell_dict(over: DictOverlay, old_at: str, new_at: str) -> Iterator[_Told]:
             yield from _tell_place(was, now, old_at + shown, new_at + shown)
 
 
-def _tell_list(over: ListOverlay, old_at: str, new_at: str) -> Iterator[_Told]:
+def _tell_list(over: RevisedList, old_at: str, new_at: str) -> Iterator[_Told]:
     for old, new, now in over.changes():
         old_place, new_place = old_at + show_index(old), new_at + show_index(new)
         yield from _tell_place(over.old[old], now, old_place, new_place)

@@ -10,9 +10,8 @@ import json
 import sys
 
 import lightgrid as L
-from lightgrid.component.flow import FlowExit
 from lightgrid.process.app_file import load_app_file
-from lightgrid.runtime.observer import Observer
+from lightgrid.runtime.reporting.observer import Observer
 
 
 class Driver(Observer):
@@ -27,13 +26,17 @@ class Driver(Observer):
 
     def flow_ran(self):
         if eval(self.expression, {"root": self.app.root, "lines": self.lines}):
-            raise FlowExit("driven to its end", failed=False)
+            self.loop.hub.ask(lambda root: root.stop("driven to its end"))
+
+    def see_loop(self, loop):
+        self.loop = loop
 
 
 def main():
     file, expression = sys.argv[1:]
     app = load_app_file(file).app
-    outcome = app.execute(L.RunOptions(), Driver(app, expression))
+    driver = Driver(app, expression)
+    outcome = app.execute(L.RunOptions(on_loop=driver.see_loop), driver)
     print(json.dumps({"state": app.state_vars, "message": outcome.message}), flush=True)
     sys.exit(outcome.exit_code)
 

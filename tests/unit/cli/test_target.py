@@ -4,7 +4,7 @@ import pytest
 
 from lightgrid.cli import target
 from lightgrid.cli.failure import Failure, UsageFailure
-from lightgrid.runtime.run_dir import RunningApp
+from lightgrid.runtime.reporting.run_dir import RunningApp
 
 
 @pytest.fixture

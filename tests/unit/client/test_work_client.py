@@ -6,7 +6,8 @@ import pytest
 
 from lightgrid.client.work_client import DeltaStream
 from lightgrid.errors import FlowUnavailableError
-from lightgrid.protocol.link import Settings
+from lightgrid.protocol.limits import Limits
+from lightgrid.protocol.messages import Batch
 
 
 class EndedCall:
@@ -17,6 +18,6 @@ class EndedCall:
 
 
 def test_a_stream_that_ended_before_it_was_written_to_is_one_that_has_to_be_opened_again():
-    stream = DeltaStream(EndedCall(), "session", Settings())
+    stream = DeltaStream(EndedCall(), "session", Limits())
     with pytest.raises(FlowUnavailableError, match="already finished"):
-        asyncio.run(stream.send_heartbeat())
+        asyncio.run(stream.send(Batch(0)))

@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from lightgrid.errors import AppLoadError, StateError
+from lightgrid.errors import AppLoadError
 from lightgrid.process import app_file
 
 
@@ -62,32 +62,3 @@ def test_a_missing_file_is_one_clear_line(tmp_path):
         app_file.load_app_file(str(tmp_path / "none.py"))
     with pytest.raises(AppLoadError, match="directory"):
         app_file.load_app_file(str(tmp_path))
-
-
-def test_a_trace_begins_at_the_users_file(write):
-    path = write("def f():\n    raise KeyError(1)\ntry:\n    f()\nexcept KeyError:\n    1 / 0\n")
-    with pytest.raises(ZeroDivisionError) as caught:
-        app_file.load_app_file(path)
-    caught.value.__traceback__ = caught.value.__traceback__.tb_next  # this test's own frame
-    trace = app_file.user_trace(caught.value)
-    assert trace.count(path) == 3
-    assert "KeyError: 1" in trace
-    assert "lightgrid" not in trace
-
-
-def test_a_syntax_error_shows_the_users_line_alone(write):
-    path = write("x = (\n")
-    with pytest.raises(SyntaxError) as caught:
-        app_file.load_app_file(path)
-    caught.value.__traceback__ = caught.value.__traceback__.tb_next
-    trace = app_file.user_trace(caught.value)
-    assert trace.splitlines()[0] == f'  File "{path}", line 1'
-    assert "lightgrid" not in trace
-
-
-def test_where_we_refused_something_is_not_shown(write):
-    path = write("from lightgrid.state.paths import parse_path\nparse_path('w.[')\n")
-    with pytest.raises(StateError) as caught:
-        app_file.load_app_file(path)
-    caught.value.__traceback__ = caught.value.__traceback__.tb_next
-    assert "paths.py" not in app_file.user_trace(caught.value)

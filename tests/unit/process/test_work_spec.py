@@ -50,26 +50,42 @@ def test_what_pickle_cannot_name_is_inside_the_pickle_even_so(main):
     assert pickle.loads(dump_object([lambda: 5], by_reference=True))[0]() == 5
 
 
-def test_a_spec_is_read_from_its_descriptor_whole(main, tmp_path, monkeypatch):
+@pytest.fixture
+def standard_input():
+    """Have a file be this process's standard input."""
+    before = os.dup(0)
+
+    def give(path):
+        descriptor = os.open(path, os.O_RDONLY)
+        os.dup2(descriptor, 0)
+        os.close(descriptor)
+
+    yield give
+    os.dup2(before, 0)
+    os.close(before)
+
+
+def test_a_spec_is_read_whole_from_standard_input_which_is_empty_then(
+    main, tmp_path, monkeypatch, standard_input
+):
     monkeypatch.setattr(sys, "path", ["", "lib"])
     monkeypatch.chdir(tmp_path)
     work = main.Sample()
     work.x = "y" * 200_000
     data = make_spec(work, app_file="app.py", stop_grace_s=1.5).dump(seen_revision=7)
     (tmp_path / "spec").write_bytes(data)
-    descriptor = os.open(tmp_path / "spec", os.O_RDONLY)
-    spec = read_spec(descriptor)
+    standard_input(tmp_path / "spec")
+    spec = read_spec()
     assert isinstance(spec, WorkSpec)
     assert spec.sys_path == [str(tmp_path), str(tmp_path / "lib")]
     assert (spec.work, spec.app_file) == ("root", str(tmp_path / "app.py"))
     assert (spec.seen_revision, spec.stop_grace_s) == (7, 1.5)
     assert pickle.loads(spec.pickled_work).x == work.x
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(descriptor)
+    assert os.read(0, 1) == b""
 
 
 def test_no_secret_is_in_the_command():
-    command = work_command(5, "root.w")
+    command = work_command("root.w")
     assert command[0] == sys.executable
-    assert command[-4:] == ["--spec-fd", "5", "--name", "root.w"]
+    assert command[-2:] == ["--name", "root.w"]
     assert work_environment("root.w", "a:1", "secret")["LIGHTGRID_TOKEN"] == "secret"

@@ -406,6 +406,9 @@ def test_a_batch_that_comes_twice_is_not_counted_again(flow, told):
     for _ in range(20):
         flow.offer(flow.stream, snapshot())
     assert told() == []
+    flow.merge()
+    flow.offer(flow.stream, snapshot())
+    assert told() == []
 
 
 def test_other_commands_do_not_bring_an_ack_that_waits(flow, told):

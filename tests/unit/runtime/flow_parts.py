@@ -4,9 +4,9 @@ from lightgrid.component.component import note_reads
 from lightgrid.component.node import node_of
 from lightgrid.component.work_node import WorkNode
 from lightgrid.runtime.hub import Hub
-from lightgrid.runtime.observer import Observer
-from lightgrid.runtime.outputs import Outputs
-from lightgrid.runtime.statuses import StatusWriter
+from lightgrid.runtime.loop.outputs import Outputs
+from lightgrid.runtime.loop.statuses import StatusWriter
+from lightgrid.runtime.reporting.observer import Observer
 from lightgrid.state.delta import Set
 
 

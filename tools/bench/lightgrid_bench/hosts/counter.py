@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import lightgrid
-from lightgrid.runtime.observer import Observer
+from lightgrid.runtime.reporting.observer import Observer
 from lightgrid_bench.hosts.flow import arguments, run_app
 from lightgrid_bench.peers import serve
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import lightgrid
-from lightgrid.runtime.observer import Observer
-from lightgrid.runtime.run_dir import running_apps
+from lightgrid.runtime.reporting.observer import Observer
+from lightgrid.runtime.reporting.run_dir import running_apps
 from lightgrid_bench.clocks import memory_bytes, process_cpu_s, thread_cpu_s
 from lightgrid_bench.peers import serve
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import lightgrid
-from lightgrid.runtime.observer import Observer
+from lightgrid.runtime.reporting.observer import Observer
 from lightgrid.state.delta import Op, Path, Set, Splice
 from lightgrid.state.values import Value
 from lightgrid.worker.collector import Collector

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import lightgrid
-from lightgrid.runtime.observer import Observer
+from lightgrid.runtime.reporting.observer import Observer
 from lightgrid_bench.hosts.flow import arguments, run_app
 from lightgrid_bench.hosts.players import large_maker
 from lightgrid_bench.peers import serve

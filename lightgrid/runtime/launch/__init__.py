@@ -1,0 +1,1 @@
+"""Starting processes, seeing them end, and ending them when the flow is gone."""

@@ -1,0 +1,1 @@
+"""What happens in the flow's thread: its loop, and all that the loop decides."""

@@ -1,0 +1,168 @@
+"""Starting the process of a work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from lightgrid.component.work_node import WorkNode
+from lightgrid.errors import WorkFailedError, short_name
+from lightgrid.process.work_spec import WorkSpec, work_command
+from lightgrid.runtime.hub import Hub
+from lightgrid.runtime.hub.events import Exited
+from lightgrid.runtime.launch.launcher import Launcher, LaunchSpec
+from lightgrid.runtime.loop.outputs import Outputs
+from lightgrid.runtime.loop.supervision.seat import Process, Seat
+from lightgrid.runtime.loop.timers import Timers
+from lightgrid.runtime.reporting.logs import LogFollower
+from lightgrid.runtime.reporting.observer import Observer
+from lightgrid.runtime.reporting.run_dir import RunDir
+
+#: How long a process of ours may take to join, in seconds.
+START_TIMEOUT_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the processes of works are told, and where their output goes.
+
+    Attributes:
+        connection_of: Returns the environment that opens one work, by its name.
+        spec_of: Returns what a process makes its work of, as the work is now. Raises
+            `WorkFailedError` for one that cannot be sent.
+        run_dir: The folder of this app.
+        stop_grace_s: How long a work may take to end, unless it says so itself.
+    """
+
+    connection_of: Callable[[str], Mapping[str, str]]
+    spec_of: Callable[[WorkNode, float], WorkSpec]
+    run_dir: RunDir
+    stop_grace_s: float
+
+
+class Starter:
+    """Starts processes. For the flow's thread.
+
+    Args:
+        launched: Told of a process that was started.
+        not_launched: Told of a process that could not be started, and why.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        outputs: Outputs,
+        launcher: Launcher,
+        logs: LogFollower,
+        timers: Timers,
+        surroundings: Surroundings,
+        observer: Observer,
+        launched: Callable[[Seat, Process], None],
+        not_launched: Callable[[Seat, Process, str], None],
+    ) -> None:
+        self._hub = hub
+        self._outputs = outputs
+        self._launcher = launcher
+        self._logs = logs
+        self._timers = timers
+        self._surroundings = surroundings
+        self._observer = observer
+        self._launched = launched
+        self._not_launched = not_launched
+
+    def grace_of(self, work: WorkNode) -> float:
+        """Return how long a work may take to end, in seconds."""
+        own = work.options.stop_grace_s
+        return self._surroundings.stop_grace_s if own is None else own
+
+    def launch(self, seat: Seat, program: list[str] | None) -> Process:
+        """Have a process started for a work, which is sent to it as it is now.
+
+        Args:
+            seat: Of the work.
+            program: To start in place of a process of ours.
+        """
+        name = seat.name
+        process = Process(is_ours=program is None)
+        work_spec, error = None, ""
+        if program is None:
+            try:
+                work_spec = self._surroundings.spec_of(seat.work, self.grace_of(seat.work))
+            except WorkFailedError as failed:
+                error = str(failed)
+
+        def tell_link() -> None:
+            self._hub.allow_again(name)
+            if program is None:
+                process.seen_revision = self._hub.process_starts(name)
+
+        def start() -> None:
+            if error:
+                self._not_launched(seat, process, error)
+            elif work_spec is not None:
+                handed_over = work_spec.dump(process.seen_revision)
+                self._start(seat, process, work_command(name), handed_over)
+            else:
+                self._start(seat, process, program or [], b"")
+
+        self._outputs.step(tell_link)
+        self._outputs.act(start)
+        return process
+
+    def invite(self, seat: Seat) -> None:
+        """Say how a process joins that no one starts."""
+        name, work = seat.name, seat.work
+        self._outputs.step(lambda: self._hub.allow_again(name))
+        if work.connection is None:
+            connection = work.connection = dict(self._surroundings.connection_of(name))
+            how = " ".join(f"{key}={value}" for key, value in connection.items())
+            self._observer.said(f"{short_name(name)} waits for a process that dials in with: {how}")
+
+    def _start(self, seat: Seat, process: Process, command: list[str], handed_over: bytes) -> None:
+        name, work = seat.name, seat.work
+        log_file = self._surroundings.run_dir.log_file(name)
+        self._logs.follow(name, log_file)
+        connection = self._surroundings.connection_of(name)
+        spec = LaunchSpec(
+            launch_id=process.launch_id,
+            work=name,
+            command=command,
+            environment={**work.environment(), **connection},
+            log_file=log_file,
+            stop_grace_s=self.grace_of(work),
+            handed_over=handed_over,
+        )
+        try:
+            process.shown = self._launcher.start(
+                spec, lambda launch_id, code: self._hub.add_event(Exited(name, launch_id, code))
+            )
+        except OSError as error:
+            cause = error.strerror or str(error)
+            if error.filename not in (None, command[0]):  # its log, say: the disk is full
+                cause = f"{error.filename}: {cause}"
+            what = f"{short_name(name)}: cannot start {command[0]}: {cause}"
+            self._not_launched(seat, process, what)
+            return
+        process.started_s = time.monotonic()
+        self._launched(seat, process)
+        if process.is_ours:
+            self._timers.after(START_TIMEOUT_S, lambda: self._give_up_joining(seat, process))
+
+    def ask_to_end(self, process: Process) -> None:
+        """Have a process asked to end."""
+
+        def ask() -> None:
+            if process.is_launched:
+                self._launcher.stop(process.launch_id)
+
+        self._outputs.act(ask)
+
+    def kill(self, process: Process) -> None:
+        """Kill a process, now."""
+        self._launcher.kill(process.launch_id)
+
+    def _give_up_joining(self, seat: Seat, process: Process) -> None:
+        if seat.process is process and not process.joined and not process.stopping:
+            self.kill(process)

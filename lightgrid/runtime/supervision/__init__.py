@@ -1,6 +1,0 @@
-"""The processes of works: starting them, ending them, and carrying out what their end means."""
-
-from lightgrid.runtime.supervision.starting import Surroundings
-from lightgrid.runtime.supervision.supervisor import Supervisor
-
-__all__ = ["Supervisor", "Surroundings"]
