@@ -23,7 +23,7 @@ processes of works by value, with the functions and globals that they use.
 
 from lightgrid.testing.app_tester import AppTester, stepping
 from lightgrid.testing.empty import EmptyFlow, EmptyWork
-from lightgrid.testing.faults import NotReachedError
+from lightgrid.testing.not_reached import NotReachedError
 from lightgrid.testing.work_run import WorkRun, run_work
 
 __all__ = [

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import threading
-import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
 
 from lightgrid.app import App
 from lightgrid.component.flow import Flow, FlowExit
-from lightgrid.component.node import node_of
 from lightgrid.component.options import OptionChecker
 from lightgrid.component.status import WorkStatus
 from lightgrid.component.work import Work
@@ -25,15 +21,16 @@ from lightgrid.runtime.options import RunOptions
 from lightgrid.runtime.reporting.outcome import Outcome
 from lightgrid.runtime.reporting.run_dir import running_apps
 from lightgrid.testing.by_value import travelling_by_value
-from lightgrid.testing.faults import NOT_STARTED, Faults, NotReachedError
+from lightgrid.testing.launcher import WatchedLauncher
+from lightgrid.testing.not_reached import NotReachedError, last_state, stack_of
 from lightgrid.testing.recorder import Recorder
+from lightgrid.testing.relay import Relay
 
 #: How long a test waits unless it says so, in seconds: for slow machines.
 DEFAULT_TIMEOUT_S: Final = 60.0
 #: How long an app may take to end, beside what its works are given.
 _END_TIMEOUT_S: Final = 30.0
-_SHOWN_LINES: Final = 20
-_SHOWN_FRAMES: Final = 8
+_NOT_STARTED: Final = "the app has not started yet"
 
 
 def stepping(
@@ -64,7 +61,7 @@ def stepping(
     )
 
 
-class AppTester(Faults):
+class AppTester:
     """See `stepping`.
 
     Attributes:
@@ -88,7 +85,6 @@ class AppTester(Faults):
             given.function("see", see)
         given.flag("with_faults", with_faults)
         given.kind("options", options, RunOptions, "a RunOptions, or None")
-        super().__init__(with_faults=with_faults)
         self.app = App(root) if stop_grace_s is None else App(root, stop_grace_s=stop_grace_s)
         self.seen: list[Any] = []
         self.printed: list[tuple[str, str]] = []
@@ -96,13 +92,14 @@ class AppTester(Faults):
         self.address = ""
         self._see = see or (lambda: self.app.root.state_vars)
         self._options = options
+        self._relay = Relay() if with_faults else None
+        self._launcher: WatchedLauncher | None = None
         self._loop: AppLoop | None = None
         self._condition: Callable[[], Any] | None = None
         self._error: BaseException | None = None
         self._is_ending = False
         self._turn = threading.Condition()
-        self._is_parked = False
-        self._is_loose = False  # it runs, and nobody waits for anything
+        self._is_parked = self._is_loose = False  # loose: it runs, and nobody waits for anything
         self._thread = threading.Thread(target=self._run, name="lightgrid flow", daemon=True)
 
     # --- what a test calls -----------------------------------------------------------------
@@ -136,7 +133,7 @@ class AppTester(Faults):
     def loop(self) -> AppLoop:
         """What runs the app."""
         if self._loop is None:
-            raise NotReachedError(NOT_STARTED)
+            raise NotReachedError(_NOT_STARTED)
         return self._loop
 
     @property
@@ -169,7 +166,8 @@ class AppTester(Faults):
             in_time = self._turn.wait_for(lambda: self._is_parked or self._has_ended, timeout_s)
             self._raise_error()
             if not in_time:
-                told = f"not so within {timeout_s:g} s. {self._last_state()}{self._stack()}"
+                place = stack_of(self._thread)
+                told = f"not so within {timeout_s:g} s. {self._last_state()}{place}"
                 self._is_ending = True
                 self._go_on()
                 raise NotReachedError(told)
@@ -207,8 +205,9 @@ class AppTester(Faults):
             self._go_on()
         self._thread.join(_END_TIMEOUT_S)
         if self._thread.is_alive():
-            told = f"the flow does not end.{self._stack()}"
-            self.close_launcher()
+            told = f"the flow does not end.{stack_of(self._thread)}"
+            if self._launcher is not None:
+                self._launcher.close()
             raise NotReachedError(told)
         self._raise_error()
 
@@ -221,13 +220,58 @@ class AppTester(Faults):
         stages = [str(status.stage) for name, status in self.statuses if name == work.name]
         return [stage for at, stage in enumerate(stages) if at == 0 or stages[at - 1] != stage]
 
+    # --- faults --------------------------------------------------------------------------------
+
+    def pid_of(self, work: Work) -> int:
+        """Return the number of the newest process of a work."""
+        return self._processes.pid_of(work)
+
+    def is_gone(self, pid: int) -> bool:
+        """Tell whether a process of a work has ended, and the app has seen it."""
+        return self._launcher is None or not self._launcher.is_left(pid)
+
+    def kill(self, work: Work) -> None:
+        """Kill the process of a work, as a lack of memory would: it cannot say goodbye."""
+        self._processes.kill_process_of(work)
+
+    def cut_connection(self, work: Work) -> None:
+        """Break the connections of a work; it may connect again at once."""
+        self._faults.break_connections(work.name)
+
+    @contextmanager
+    def disconnected(self, work: Work) -> Iterator[None]:
+        """Let a work have no connection meanwhile."""
+        self._faults.cut(work.name, is_cut=True)
+        self._faults.break_connections(work.name)
+        try:
+            yield
+        finally:
+            self._faults.cut(work.name, is_cut=False)
+
+    def delay(self, work: Work, seconds: float) -> None:
+        """Have all that a work sends and is sent take so much longer from now on."""
+        seconds = OptionChecker("delay()").seconds("seconds", seconds)
+        self._faults.delay(work.name, seconds)
+
+    @property
+    def _processes(self) -> WatchedLauncher:
+        if self._launcher is None:
+            raise NotReachedError(_NOT_STARTED)
+        return self._launcher
+
+    @property
+    def _faults(self) -> Relay:
+        if self._relay is None:
+            raise ValueError("say stepping(..., with_faults=True) to cut or delay connections")
+        return self._relay
+
     # --- the flow's thread ---------------------------------------------------------------------
 
     def _run(self) -> None:
         try:
-            with travelling_by_value(node.component for node in node_of(self.app.root).walk()):
+            with travelling_by_value(self.app.root):
                 options = replace(
-                    self._options, make_launcher=self.make_launcher, on_loop=self._see_loop
+                    self._options, make_launcher=self._make_launcher, on_loop=self._see_loop
                 )
                 self.app.execute(
                     options, Recorder(self.printed, self.statuses, self._began, self._ran)
@@ -237,9 +281,14 @@ class AppTester(Faults):
         except BaseException as error:
             self._error = error
         finally:
-            self.close_relay()
+            if self._relay is not None:
+                self._relay.close()
             with self._turn:
                 self._turn.notify_all()
+
+    def _make_launcher(self) -> WatchedLauncher:
+        self._launcher = WatchedLauncher(self._relay)
+        return self._launcher
 
     def _see_loop(self, loop: AppLoop) -> None:
         self._loop = loop
@@ -298,16 +347,4 @@ class AppTester(Faults):
             raise error
 
     def _last_state(self) -> str:
-        lines = [f"{name}: {line}" for name, line in self.printed[-_SHOWN_LINES:]]
-        state: Any = None
-        with suppress(Exception):  # it may be changing at this moment
-            state = self.app.root.state
-        told = json.dumps(state, indent=1, default=repr)
-        return "\n".join([f"The last state of {len(self.seen)} runs:", told, *lines])
-
-    def _stack(self) -> str:
-        frame = sys._current_frames().get(self._thread.ident or 0)
-        if frame is None:
-            return ""
-        where = "".join(traceback.format_stack(frame)[-_SHOWN_FRAMES:])
-        return f"\nThe flow's thread is here:\n{where}"
+        return last_state(self.app.root, len(self.seen), self.printed)
