@@ -748,10 +748,7 @@ def test_a_work_in_the_foreground_takes_the_flows_state(flow, tmp_path):
                     self.w = W()
                 def run(self):
                     pass
-            class App:
-                root = Root()
-            App.__module__ = "lightgrid.app"
-            app = App()
+            app = L.App(Root())
             """
         )
     )
