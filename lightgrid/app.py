@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lightgrid.component.checkpoint import dump_states, load_states
 from lightgrid.component.component import Component
 from lightgrid.component.flow import Flow
+from lightgrid.component.node import Node, node_of
 from lightgrid.component.options import OptionChecker
 from lightgrid.component.work import Work
 from lightgrid.errors import (
@@ -97,7 +98,7 @@ class App(RootHolder):
         """What the app is doing."""
         if self.outcome is not None:
             return self.outcome.stage
-        is_attached = self.root._lightgrid_node.backend is not None
+        is_attached = node_of(self.root).backend is not None
         return AppStage.RUNNING if is_attached else AppStage.STARTING
 
     @property
@@ -140,17 +141,16 @@ class App(RootHolder):
         first, *keys = name.split(".")
         if first != "root":
             raise ComponentNameError(f"a component's name begins with root, {name!r} does not")
-        component: Component = self.root
+        node: Node = node_of(self.root)
         for key in keys:
-            groups = component._lightgrid_node.children.values()
-            below = next((group[key] for group in groups if key in group), None)
+            below = node.child(key)
             if below is None:
-                known = ", ".join(key for group in groups for key in group) or "nothing"
+                known = ", ".join(key for group in node.children.values() for key in group)
                 raise ComponentAttributeError(
-                    f"{component.name} has no component {key!r}; it has: {known}"
+                    f"{node.name} has no component {key!r}; it has: {known or 'nothing'}"
                 )
-            component = below
-        return component
+            node = below
+        return node.component
 
     def state_dict(self) -> dict[str, dict[str, Value]]:
         """Return the state of each component, by its name; values alone, no pickle."""
@@ -218,7 +218,7 @@ class App(RootHolder):
         """Run the app until it ends and return how it did."""
         from lightgrid.execution import execute  # loads gRPC: a work imports this module too
 
-        if self.outcome is not None or self.root._lightgrid_node.backend is not None:
+        if self.outcome is not None or node_of(self.root).backend is not None:
             raise ComponentError("an app runs once; make a new one to run it again")
         self.outcome = execute(self.root, self.stop_grace_s, options, observer)
         return self.outcome

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lightgrid.component.flow import Flow
 from lightgrid.component.work import Work
+from lightgrid.component.work_node import WorkNode
 from lightgrid.errors import WorkFailedError, place_of, short_name
 from lightgrid.process.app_file import find_app_file, is_interactive
 from lightgrid.process.work_spec import WorkSpec, find_unpicklable, make_spec, work_environment
@@ -75,10 +76,10 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
             certificate = options.tls_certificate
             return None if certificate is None else certificate.read_bytes()
 
-        def spec_of(work: Work, stop_grace_s: float) -> WorkSpec:
+        def spec_of(node: WorkNode, stop_grace_s: float) -> WorkSpec:
             try:
                 return make_spec(
-                    work,
+                    node.component,
                     app_file=app_file,
                     main_module=main_module,
                     stop_grace_s=stop_grace_s,
@@ -86,8 +87,8 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
                     root_certificates=root_certificates(),
                 )
             except Exception as error:
-                what = _unpicklable(work, error, by_reference=app_file is not None)
-                raise WorkFailedError(work.name, what) from None
+                what = _unpicklable(node.component, error, by_reference=app_file is not None)
+                raise WorkFailedError(node.name, what) from None
 
         def connection_of(name: str) -> dict[str, str]:
             token = auth.work_token(name, hub.works.generation_of(name))

@@ -8,11 +8,11 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from lightgrid.component.component import Component
+    from lightgrid.component.flow_node import FlowNode
     from lightgrid.component.node import Node
     from lightgrid.component.passes import Passes
     from lightgrid.component.schedule import Schedule
-    from lightgrid.component.work import Work
+    from lightgrid.component.work_node import WorkNode
 
 
 _runs_flow: ContextVar[bool] = ContextVar("runs_flow", default=False)
@@ -52,28 +52,27 @@ class Backend(Protocol):
     The flow reads at once what it has asked for; it is done when the flow's `run` is over.
     """
 
-    def changed(self, node: Node) -> None:
-        """Note that state of a component changed, or may have changed in place."""
-
-    def attached(self, component: Component) -> None:
+    def attached(self, node: Node) -> None:
         """Note that a component, with all below it, joined the tree."""
 
-    def detached(self, component: Component) -> None:
+    def detached(self, node: Node) -> None:
         """Note that a component, with all below it, left the tree."""
 
-    def call(self, work: Work, key: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    def call(
+        self, work: WorkNode, key: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> None:
         """Make a run call, starting the work's process if it has none."""
 
-    def start(self, work: Work) -> None:
+    def start(self, work: WorkNode) -> None:
         """Start the work's process, without a call."""
 
-    def stop(self, work: Work) -> None:
+    def stop(self, work: WorkNode) -> None:
         """Ask the work to end, its calls with it."""
 
-    def forget(self, work: Work, key: str) -> None:
+    def forget(self, work: WorkNode, key: str) -> None:
         """Forget a call that has ended, so that it can be made again, and run the flow again."""
 
-    def scheduled(self, owner: Component, key: str, schedule: Schedule) -> None:
+    def scheduled(self, flow: FlowNode, key: str, schedule: Schedule) -> None:
         """Run the flow again when a schedule is due; it is new, or has another time."""
 
     @property

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lightgrid.component.flow import Flow
+from lightgrid.component.flow_node import FlowNode
+from lightgrid.component.node import node_of
 from lightgrid.errors import ComponentError
 from lightgrid.state.values import Value
 
@@ -18,7 +20,7 @@ States = Mapping[str, dict[str, Value]]
 
 def dump_states(root: Component) -> dict[str, dict[str, Value]]:
     """Return the state of each component of a tree, by its name."""
-    return {one.name: one.state_dict() for one in root._lightgrid_node.walk()}
+    return {node.name: node.component.state_dict() for node in node_of(root).walk()}
 
 
 def load_states(root: Component, states: States, *, strict: bool = True) -> None:
@@ -40,7 +42,7 @@ def load_states(root: Component, states: States, *, strict: bool = True) -> None
         own = {}
     below = {key: state for key, state in states.items() if key.startswith(f"{name}.")}
     root.load_state_dict(own, _to_be_made(root, below), strict=strict)
-    children = list(root._lightgrid_children())
+    children = [node.component for node in node_of(root).below()]
     if strict:
         known = tuple(child.name for child in children)
         for key in below:
@@ -61,7 +63,7 @@ def _to_be_made(component: Component, below: States) -> dict[str, dict[str, Valu
     if not isinstance(component, Flow):
         return {}
     own = component.name
-    there = {one.name: isinstance(one, Flow) for one in component._lightgrid_node.walk()}
+    there = {one.name: isinstance(one, FlowNode) for one in node_of(component).walk()}
 
     def nearest_flow(name: str) -> str:
         while not there.get(name):

@@ -8,8 +8,62 @@ from typing import TYPE_CHECKING, Any
 
 from lightgrid.component.options import OptionChecker, is_system_text
 from lightgrid.component.work import Work
+from lightgrid.component.work_node import WorkNode
 from lightgrid.errors import ComponentError, NotOverriddenError, OptionError, short_name
 from lightgrid.state.values import Value
+
+
+class _CommandNode(WorkNode):
+    """A node with the program that is started.
+
+    Attributes:
+        command: The program and its first arguments.
+        added_environment: Added to what the flow's process has.
+    """
+
+    __slots__ = ("added_environment", "command")
+
+    is_python = False
+
+    def __init__(self, component: Work) -> None:
+        super().__init__(component)
+        self.command: tuple[str, ...] = ()
+        self.added_environment: dict[str, str] = {}
+
+    def program(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
+        """See `WorkNode.program`."""
+        named = (text for name, value in kwargs.items() for text in (f"--{name}", str(value)))
+        words = [*self.command, *map(str, args), *named]
+        if not all(map(is_system_text, words)):
+            raise OptionError(
+                f"{short_name(self.name)}.run()",
+                "the arguments",
+                [*args, kwargs],
+                "texts without null",
+            )
+        return words
+
+    def environment(self) -> Mapping[str, str]:
+        """See `WorkNode.environment`."""
+        return self.added_environment
+
+    def dump(self) -> dict[str, Any]:
+        """See `Node.dump`."""
+        return {**super().dump(), "command": (self.command, self.added_environment)}
+
+    def load(self, dumped: Mapping[str, Any]) -> None:
+        """See `Node.load`."""
+        super().load(dumped)
+        self.command, self.added_environment = dumped["command"]
+
+
+class _ExternalNode(WorkNode):
+    """A node of what no one starts."""
+
+    __slots__ = ()
+
+    is_python = False
+
 
 if TYPE_CHECKING:
 
@@ -43,6 +97,9 @@ class CommandWork(_WithVariables):
         variables: Its state, with the first values.
     """
 
+    _lightgrid_node_class = _CommandNode
+    _lightgrid_node: _CommandNode
+
     def __init__(
         self,
         command: Sequence[str],
@@ -54,32 +111,14 @@ class CommandWork(_WithVariables):
         given = OptionChecker(type(self).__name__)
         words = given.words("command", command)
         super().__init__(**{"parallel": True, "start_with_flow": False, **(options or {})})
-        self._command = words
-        self._environment = dict(given.environment("environment", environment or {}))
+        node = self._lightgrid_node
+        node.command = words
+        node.added_environment = dict(given.environment("environment", environment or {}))
         _declare(self, variables)
 
     def run(self, *args: object, **kwargs: object) -> None:
         """Start the program, with these arguments; named ones as `--name value`."""
         raise NotOverriddenError("a CommandWork is executed by its program")
-
-    @property
-    def _lightgrid_is_python(self) -> bool:
-        return False
-
-    def _lightgrid_program(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
-        named = (text for name, value in kwargs.items() for text in (f"--{name}", str(value)))
-        words = [*self._command, *map(str, args), *named]
-        if not all(map(is_system_text, words)):
-            raise OptionError(
-                f"{short_name(self.name)}.run()",
-                "the arguments",
-                [*args, kwargs],
-                "texts without null",
-            )
-        return words
-
-    def _lightgrid_environment(self) -> Mapping[str, str]:
-        return self._environment
 
 
 class ExternalWork(_WithVariables):
@@ -89,6 +128,8 @@ class ExternalWork(_WithVariables):
     address, name and token; `connection` says it to the flow's code.
     """
 
+    _lightgrid_node_class = _ExternalNode
+
     def __init__(self, *, options: Mapping[str, Any] | None = None, **variables: Value) -> None:
         super().__init__(**{"parallel": True, "launch": False, **(options or {})})
         _declare(self, variables)
@@ -96,10 +137,6 @@ class ExternalWork(_WithVariables):
     def run(self, *args: object, **kwargs: object) -> None:
         """Tell the process to make a call, as soon as it is there."""
         raise NotOverriddenError("an ExternalWork is executed by the process that dials in")
-
-    @property
-    def _lightgrid_is_python(self) -> bool:
-        return False
 
 
 def _declare(work: Work, variables: Mapping[str, Value]) -> None:

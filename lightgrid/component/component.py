@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from lightgrid.component.component_type import ComponentType, forgotten_init
 from lightgrid.component.names import check_variable_name
-from lightgrid.component.node import Node
-from lightgrid.component.sharing import restored
+from lightgrid.component.node import HasNode, Node
 from lightgrid.errors import (
     ComponentAttributeError,
     ComponentError,
@@ -15,16 +14,16 @@ from lightgrid.errors import (
     UnsupportedValueError,
 )
 from lightgrid.frames import calls_user_code
-from lightgrid.state.layout import CALLS, CHILDREN, VARS
-from lightgrid.state.sizes import check_scalar, check_variable, check_variables
+from lightgrid.state.layout import VARS
+from lightgrid.state.sizes import check_scalar, check_variable
 from lightgrid.state.values import SCALAR_TYPES, Value, check_value, copy_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from typing import Self
 
 
-class Component(metaclass=ComponentType):
+class Component(HasNode, metaclass=ComponentType):
     """An object whose public attributes are state.
 
     A public attribute first assigned in `__init__` is state: None, bool, int,
@@ -38,15 +37,11 @@ class Component(metaclass=ComponentType):
         "__dict__",
         "__weakref__",
         "_lightgrid_dirty",
-        "_lightgrid_initialized",
-        "_lightgrid_node",
         "_lightgrid_vars",
     )
 
-    _lightgrid_is_work: ClassVar[bool] = False
+    _lightgrid_node_class: ClassVar[type[Node]] = Node
     _lightgrid_dirty: dict[str, type | None]
-    _lightgrid_initialized: bool
-    _lightgrid_node: Node
     _lightgrid_vars: dict[str, Value]
 
     @calls_user_code
@@ -57,15 +52,14 @@ class Component(metaclass=ComponentType):
         return component
 
     def __init__(self) -> None:
-        object.__setattr__(self, "_lightgrid_initialized", True)
+        self._lightgrid_node.is_set_up = True
 
     def _lightgrid_prepare(self) -> None:
-        node = Node(self)
+        node = self._lightgrid_node_class(self)
         put = object.__setattr__
         put(self, "_lightgrid_node", node)
-        put(self, "_lightgrid_vars", self.__dict__)
+        put(self, "_lightgrid_vars", node.live)
         put(self, "_lightgrid_dirty", node.dirty)
-        put(self, "_lightgrid_initialized", False)
 
     # A type checker that saw this would let any name be assigned.
     if not TYPE_CHECKING:
@@ -116,10 +110,10 @@ class Component(metaclass=ComponentType):
         node = self._lightgrid_node
         return {
             VARS: copy_value(node.variables()),
-            **self._lightgrid_own_state(),
+            **node.own_state(),
             **{
-                group: {key: child.state for key, child in members.items()}
-                for group, members in node.children.items()
+                group: {key: child.component.state for key, child in nodes.items()}
+                for group, nodes in node.children.items()
             },
         }
 
@@ -130,8 +124,8 @@ class Component(metaclass=ComponentType):
         return {
             VARS: copy_value(node.variables()),
             **{
-                group: {key: child.state_vars for key, child in members.items()}
-                for group, members in node.children.items()
+                group: {key: child.component.state_vars for key, child in nodes.items()}
+                for group, nodes in node.children.items()
             },
         }
 
@@ -148,18 +142,16 @@ class Component(metaclass=ComponentType):
                 raise UndeclaredAttributeError(node.label, name)
         for name, value in state.get(VARS, {}).items():
             setattr(self, name, copy_value(value))
-        for group, members in node.children.items():
+        for group, nodes in node.children.items():
             for key, below in state.get(group, {}).items():
-                if key not in members:
+                if key not in nodes:
                     raise ComponentError(f"{node.label} has no component {key!r}")
-                members[key].set_state(below)
+                nodes[key].component.set_state(below)
 
     def state_dict(self) -> dict[str, Value]:
         """Return the component's own state: its variables and calls, nothing of those below."""
-        return {
-            VARS: copy_value(self._lightgrid_node.variables()),
-            **self._lightgrid_own_state(),
-        }
+        node = self._lightgrid_node
+        return {VARS: copy_value(node.variables()), **node.own_state()}
 
     def load_state_dict(
         self,
@@ -193,7 +185,7 @@ class Component(metaclass=ComponentType):
         for name, value in variables.items():
             if name in node.names:
                 setattr(self, name, copy_value(value))
-        self._lightgrid_load_own_state(state)
+        node.load_own_state(state)
 
     # --- pickling ------------------------------------------------------------------
 
@@ -203,48 +195,14 @@ class Component(metaclass=ComponentType):
         attributes = {
             name: value for name, value in self.__dict__.items() if name not in node.names
         }
-        return {
-            "attributes": attributes,
-            "variables": node.variables(),
-            "made": {} if node.held is None else node.held.made,
-            "children": node.children,
-            "name": node.name,
-        }
+        return {"attributes": attributes, **node.dump()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over what another process had."""
-        node = self._lightgrid_node
-        node.initializing = False
-        node.key = state["name"]
-        object.__setattr__(self, "_lightgrid_initialized", True)
         self.__dict__.update(state["attributes"])
-        for name, value in restored(state["made"], state["variables"]).items():
-            node.names[name] = None
-            node.store(name, value)
-        for group, members in state["children"].items():
-            for key, child in members.items():
-                node.adopt(group, key, child)
+        self._lightgrid_node.load(state)
 
-    # --- for the framework -----------------------------------------------------------
-
-    def _lightgrid_own_state(self) -> dict[str, Value]:
-        """Return what the node of this kind of component has beside variables and children."""
-        return {CALLS: {}}
-
-    def _lightgrid_drop(self, child: Component) -> None:
-        """Let a component below this one go."""
-        del self.__dict__[child._lightgrid_node.key]
-        self._lightgrid_node.give_up(child)
-
-    def _lightgrid_load_own_state(self, state: Mapping[str, Value]) -> None:
-        """Take over what `_lightgrid_own_state` returned."""
-
-    def _lightgrid_children(self) -> Iterable[Component]:
-        """Return the components right below, in order: works, flows, structures, each by name."""
-        groups = self._lightgrid_node.children
-        for group in CHILDREN:
-            for _, child in sorted(groups[group].items()):
-                yield child
+    # --- assigning -------------------------------------------------------------------
 
     def _lightgrid_assign(self, name: str, value: Any) -> None:
         """Assign what the fast path cannot: a new name, another type, a container, a child."""
@@ -270,7 +228,7 @@ class Component(metaclass=ComponentType):
         try:
             check_value(value, (name,))
             if node.initializing or node.held is not None:
-                check_variable(value, (name,), of_work=self._lightgrid_is_work)
+                check_variable(value, (name,), of_work=node.are_of_work)
             else:  # in its own process, where a container is looked into when it is collected
                 check_scalar(value, (name,))
         except UnsupportedValueError as error:
@@ -280,28 +238,17 @@ class Component(metaclass=ComponentType):
         node.assign(name, value)
         node.mark(name, kind if kind in SCALAR_TYPES else None)
 
-    def _lightgrid_check_size(self) -> None:
-        """Refuse first values that are too large together."""
-        node = self._lightgrid_node
-        try:
-            check_variables(node.variables())
-        except UnsupportedValueError as error:
-            raise error.inside(node.label) from None
-
     def _lightgrid_check_new(self, name: str) -> None:
         """Refuse a name that cannot be had, and any before the framework is set up."""
-        if not self._lightgrid_initialized:
+        node = self._lightgrid_node
+        if not node.is_set_up:
             raise forgotten_init(type(self), f"It has to come before self.{name} is set")
         if _is_of_framework(type(self), name):
             raise ComponentError(
-                f"{self._lightgrid_node.label}: {name} is what lightgrid calls something of its "
+                f"{node.label}: {name} is what lightgrid calls something of its "
                 "own; take another name"
             )
-        check_variable_name(self._lightgrid_node.label, name)
-
-    def _lightgrid_advice(self, name: str, found: object) -> str:
-        """Return what to do about a component found in the value of a variable."""
-        return f"a {type(found).__name__} is a component; only flows can have components"
+        check_variable_name(node.label, name)
 
 
 def _is_data_descriptor(cls: type, name: str) -> bool:

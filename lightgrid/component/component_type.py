@@ -7,6 +7,7 @@ from abc import ABCMeta
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
+from lightgrid.component.node import node_of
 from lightgrid.errors import ComponentAttributeError
 from lightgrid.frames import calls_user_code
 from lightgrid.moving.notices import tell_hooks
@@ -34,14 +35,12 @@ class ComponentType(ABCMeta):
         def __call__(cls, *args: Any, **kwargs: Any) -> Any:
             """Make a component and close its set of names."""
             component = super().__call__(*args, **kwargs)
-            component._lightgrid_node.initializing = False
-            if not component._lightgrid_initialized:
+            node = node_of(component)
+            node.initializing = False
+            if not node.is_set_up:
                 raise forgotten_init(cls)
-            if cls._lightgrid_is_work:
-                component._lightgrid_check_size()
+            node.check_first_values()
             return component
-
-    _lightgrid_is_work: bool
 
     @property
     def __signature__(cls) -> inspect.Signature:

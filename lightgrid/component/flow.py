@@ -5,17 +5,20 @@ from __future__ import annotations
 import inspect
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from lightgrid.component.component import Component
+from lightgrid.component.flow_node import FlowNode
 from lightgrid.component.names import check_component_name
+from lightgrid.component.node import node_of
 from lightgrid.component.options import OptionChecker
 from lightgrid.component.schedule import Schedule, next_event
-from lightgrid.component.structures import as_structure, group_of
+from lightgrid.component.structures import as_structure
 from lightgrid.component.work import Work
+from lightgrid.component.work_node import WorkNode
 from lightgrid.errors import (
     ComponentAttributeError,
     ComponentError,
@@ -23,7 +26,7 @@ from lightgrid.errors import (
     Explained,
     place_of,
 )
-from lightgrid.state.layout import CALLS, FLOWS
+from lightgrid.state.layout import FLOWS
 
 
 class FlowExit(Explained, BaseException):
@@ -48,6 +51,9 @@ class Flow(Component):
     `run` reads is consistent: works' changes arrive between two runs.
     """
 
+    _lightgrid_node_class = FlowNode
+    _lightgrid_node: FlowNode
+
     def __init__(self) -> None:
         run = type(self).run
         if inspect.iscoroutinefunction(run):
@@ -58,7 +64,6 @@ class Flow(Component):
                 "what waits belongs into a work, whose run may be async"
             )
         super().__init__()
-        self._schedules: dict[str, Schedule] = {}
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """Decide what is to be done now. Keep it short: it is called again.
@@ -114,11 +119,11 @@ class Flow(Component):
         key = f"{cron} {user_key}"
         now_s = time.time()
         run_count = 0 if node.backend is None else node.backend.run_count
-        schedule = self._schedules.get(key)
+        schedule = node.schedules.get(key)
         if schedule is None:
             after_s = now_s if start_time is None else start_time.timestamp()
             schedule = Schedule(cron, next_event(cron, after_s), run_count)
-            self._schedules[key] = schedule
+            node.schedules[key] = schedule
             fires = True
         else:
             before_s = schedule.next_s
@@ -126,16 +131,17 @@ class Flow(Component):
             if schedule.next_s == before_s:
                 return fires
         if node.backend is not None:
-            node.backend.scheduled(self, key, schedule)
+            node.backend.scheduled(node, key, schedule)
         return fires
 
     @property
     def flows(self) -> dict[str, Flow]:
         """All flows below this one, by name."""
+        own = self._lightgrid_node
         return {
-            component.name: component
-            for component in self._lightgrid_node.walk()
-            if isinstance(component, Flow) and component is not self
+            node.name: node.component
+            for node in own.walk()
+            if isinstance(node, FlowNode) and node is not own
         }
 
     def works(self, *, recurse: bool = True) -> list[Work]:
@@ -144,20 +150,21 @@ class Flow(Component):
 
     def named_works(self, *, recurse: bool = True) -> list[tuple[str, Work]]:
         """The same, with their names."""
-        components = self._lightgrid_node.walk() if recurse else self._lightgrid_children()
-        return [(one.name, one) for one in components if isinstance(one, Work)]
+        node = self._lightgrid_node
+        nodes = node.walk() if recurse else node.below()
+        return [(one.name, one.component) for one in nodes if isinstance(one, WorkNode)]
 
     @property
     def ready(self) -> bool:
         """Whether what this flow shows is ready; override it for your own meaning."""
         own = self._lightgrid_node.children[FLOWS].values()
-        return all(flow.ready for flow in own if isinstance(flow, Flow))
+        return all(node.component.ready for node in own if isinstance(node, FlowNode))
 
     def _lightgrid_assign_public(self, name: str, value: Any) -> None:
         node = self._lightgrid_node
         bound = node.child(name)
         if bound is not None:
-            if bound is not value:
+            if bound.component is not value:
                 raise ComponentAttributeError(
                     f"{node.label}.{name} is a component and can't be changed once defined. Put "
                     "components that come and go into a List or Dict"
@@ -177,26 +184,11 @@ class Flow(Component):
         node = self._lightgrid_node
         check_component_name(node.label, name)
         self._lightgrid_check_new(name)
-        node.check_is_free(name, child)
+        node.check_is_free(name, node_of(child))
         if name in node.names:
             node.forget(name)
         self.__dict__[name] = child
-        node.adopt(group_of(child), name, child)
-
-    def _lightgrid_advice(self, name: str, found: object) -> str:
-        return (
-            f"a {type(found).__name__} is a component, which a plain list or dict cannot hold: "
-            f"set self.{name} = L.structures.List() in __init__, or L.structures.Dict()"
-        )
-
-    def _lightgrid_own_state(self) -> dict[str, Any]:
-        if not self._schedules:
-            return {CALLS: {}}
-        return {CALLS: {"scheduling": {k: one.to_value() for k, one in self._schedules.items()}}}
-
-    def _lightgrid_load_own_state(self, state: Mapping[str, Any]) -> None:
-        for key, value in state.get(CALLS, {}).get("scheduling", {}).items():
-            self._schedules[key] = Schedule.from_value(value)
+        node.adopt(name, node_of(child))
 
 
 def _check_message(method: str, message: object) -> None:

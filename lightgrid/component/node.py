@@ -1,72 +1,64 @@
-"""The framework's side of a component: its place, its state names, what changed.
+"""The framework's side of a component: its place in the tree, its kind, its variables.
 
-In the flow's process containers are kept out of the component's `__dict__`, in
-`held`: reading one is the only way to change it in place, and a name that is
-not in `__dict__` makes Python call `__getattr__`, which notes the reading. So a
-run of the flow is followed by looking at what it has read, not at everything.
+A component is what users subclass, so its namespace is theirs. All that the framework
+has to remember of it is in its node, which `node_of` returns. Nodes hold nodes; what
+runs an app speaks of nodes and gets from one to the user's object by `component`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
-from lightgrid.component.held import Held, HeldOfWork, Lent
+from lightgrid.component.sharing import restored
+from lightgrid.component.variables import Variables
 from lightgrid.errors import ComponentError, UnsupportedValueError, place_of, short_name
-from lightgrid.state.delta import Assignments, Op, Path, Set, apply
-from lightgrid.state.layout import FLOWS, STRUCTURES, VARS, WORKS
-from lightgrid.state.values import SCALAR_TYPES, Value, copy_of_op, is_container
+from lightgrid.state.delta import Path
+from lightgrid.state.layout import CALLS, CHILDREN, FLOWS, STRUCTURES, VARS, WORKS
+from lightgrid.state.values import Value, is_container
 
 if TYPE_CHECKING:
     from lightgrid.component.backend import Backend
     from lightgrid.component.component import Component
 
 
-class Node:
-    """The place of one component in its tree, and what is to be collected of it.
+class Node(Variables):
+    """The place of one component in its tree, and what its kind adds to that.
+
+    Args:
+        component: What this is the node of.
 
     Attributes:
-        component: What this is the node of.
+        component: The same.
         key: Its name in its parent; "root" without one.
-        parent: The component above it, if any.
-        group: Which of the parent's groups it is in: "flows", "works" or "structures".
-        names: The names of its state, in the order they were first set.
-        dirty: Names assigned since the last collection. The value is the exact type
-            of a scalar, which lets the same type be assigned again without a look.
-        children: The components below it, by group and key.
+        parent: The node above it, if any.
+        children: The nodes below it, by group and key.
         backend: What runs the app; None for components that stand alone.
-        held: Containers by name, in the flow's process; None in others.
+        is_set_up: Whether the `__init__` of lightgrid's own class was called.
         initializing: Whether `__init__` is running: new names may still appear.
-        notify: Called when there may be something to collect.
+        group: Which of the groups of its parent it is in: "flows", "works" or "structures".
     """
 
     __slots__ = (
         "backend",
         "children",
         "component",
-        "dirty",
-        "group",
-        "held",
         "initializing",
+        "is_set_up",
         "key",
-        "names",
-        "notify",
         "parent",
     )
 
+    group: ClassVar[str] = FLOWS
+
     def __init__(self, component: Component) -> None:
+        super().__init__(component.__dict__)
         self.component = component
         self.key = "root"
-        self.parent: Component | None = None
-        self.group = FLOWS
-        self.names: dict[str, None] = {}
-        self.dirty: dict[str, type | None] = {}
-        self.held: Held | None = None
-        self.children: dict[str, dict[str, Component]] = {
-            FLOWS: {}, WORKS: {}, STRUCTURES: {},
-        }  # fmt: skip
+        self.parent: Node | None = None
+        self.children: dict[str, dict[str, Node]] = {FLOWS: {}, WORKS: {}, STRUCTURES: {}}
         self.backend: Backend | None = None
-        self.notify: Callable[[], None] | None = None
+        self.is_set_up = False
         self.initializing = True
 
     # --- the tree ------------------------------------------------------------
@@ -74,9 +66,7 @@ class Node:
     @property
     def name(self) -> str:
         """The dotted name of the component: "root", "root.w", "root.trainers.0"."""
-        if self.parent is None:
-            return self.key
-        return f"{self.parent._lightgrid_node.name}.{self.key}"
+        return self.key if self.parent is None else f"{self.parent.name}.{self.key}"
 
     @property
     def label(self) -> str:
@@ -88,163 +78,104 @@ class Node:
     @property
     def place(self) -> Path:
         """The path of the component's node in the state tree."""
-        if self.parent is None:
-            return ()
-        return (*self.parent._lightgrid_node.place, self.group, self.key)
+        return () if self.parent is None else (*self.parent.place, self.group, self.key)
 
     @property
     def vars_place(self) -> Path:
         """The path of the component's variables in the state tree."""
         return (*self.place, VARS)
 
-    def walk(self) -> Iterator[Component]:
-        """Yield the component and all below it: parents first, each one's children in order."""
-        yield self.component
-        for child in self.component._lightgrid_children():
-            yield from child._lightgrid_node.walk()
+    def below(self) -> Iterable[Node]:
+        """Return the nodes right below, in order: works, flows, structures, each by name."""
+        return [node for group in CHILDREN for _, node in sorted(self.children[group].items())]
 
-    def child(self, key: str) -> Component | None:
-        """Return the component below this one that has a name, if any."""
+    def walk(self) -> Iterator[Node]:
+        """Yield this node and all below it: parents first, each one's children in order."""
+        yield self
+        for node in self.below():
+            yield from node.walk()
+
+    def child(self, key: str) -> Node | None:
+        """Return the node below this one that has a name, if any."""
         return next((group[key] for group in self.children.values() if key in group), None)
 
-    def check_is_free(self, key: str, child: Component) -> None:
+    def check_is_free(self, key: str, node: Node) -> None:
         """Refuse to have a component below this one that is somewhere already.
 
         Raises:
             ComponentError: It has a parent, or this component is it or below it.
         """
-        if child._lightgrid_node.parent is not None:
+        if node.parent is not None:
             raise ComponentError(
-                f"{self.label}.{key}: the component already is {child._lightgrid_node.label}; "
-                "one place is enough"
+                f"{self.label}.{key}: the component already is {node.label}; one place is enough"
             )
-        above: Component | None = self.component
+        above: Node | None = self
         while above is not None:
-            if above is child:
+            if above is node:
                 raise ComponentError(f"{self.label}.{key}: a component cannot be inside itself")
-            above = above._lightgrid_node.parent
+            above = above.parent
 
-    def adopt(self, group: str, key: str, child: Component) -> None:
+    def adopt(self, key: str, node: Node) -> None:
         """Put a component below this one.
 
         Raises:
             ComponentError: See `check_is_free`.
         """
-        self.check_is_free(key, child)
-        node = child._lightgrid_node
-        node.parent, node.group, node.key = self.component, group, key
-        self.children[group][key] = child
+        self.check_is_free(key, node)
+        node.parent, node.key = self, key
+        self.children[node.group][key] = node
         if self.backend is not None:
-            self.backend.attached(child)
+            self.backend.attached(node)
 
-    def give_up(self, child: Component) -> None:
-        """Take a component out of the tree."""
-        node = child._lightgrid_node
+    def give_up(self, node: Node) -> None:
+        """Let a component right below go: it leaves the tree, and what runs in it is stopped."""
         if self.backend is not None:
-            self.backend.detached(child)
+            self.backend.detached(node)
         del self.children[node.group][node.key]
-        node.parent, node.group, node.key = None, FLOWS, "root"
+        node.parent, node.key = None, "root"
 
-    # --- state ----------------------------------------------------------------
+    # --- what kinds of components differ in ----------------------------------------
 
-    def read(self, name: str) -> Value:
-        """Return the value of a state name."""
-        if self.held is not None and name in self.held:
-            return self.held[name]
-        return self.component._lightgrid_vars[name]
+    def check_first_values(self) -> None:
+        """Refuse what `__init__` has assigned, if it is too much together."""
 
-    def variables(self) -> dict[str, Value]:
-        """Return all state, by name. The containers are the live ones."""
-        held: Mapping[str, Value] = self.held or {}
-        others = self.component._lightgrid_vars
-        return {name: held[name] if name in held else others[name] for name in self.names}
+    def own_state(self) -> dict[str, Value]:
+        """Return what stands in the component's place beside variables and children."""
+        return {CALLS: {}}
 
-    def assign(self, name: str, value: Value) -> None:
-        """Store a checked value that code assigns."""
-        if self.held is not None and is_container(value):
-            value = self.held.assigned(name, value)
-        self.store(name, value)
+    def load_own_state(self, state: Mapping[str, Value]) -> None:
+        """Take over what `own_state` returned."""
 
-    def store(self, name: str, value: Value) -> None:
-        """Store a checked value, where its kind belongs."""
-        if self.held is None or not is_container(value):
-            self.component._lightgrid_vars[name] = value
-            if self.held is not None:
-                self.held.pop(name, None)
-        else:
-            self.held[name] = value
-            self.component._lightgrid_vars.pop(name, None)
+    def advice(self, _name: str, found: object) -> str:
+        """Return what to do about a component that was found in the value of a variable."""
+        return f"a {type(found).__name__} is a component; only flows can have components"
 
-    def forget(self, name: str) -> None:
-        """Take a name out of the state."""
-        self.names.pop(name, None)
-        self.component._lightgrid_vars.pop(name, None)
-        if self.held is not None:
-            self.held.pop(name, None)
-        self.mark(name, None)
+    # --- pickling ----------------------------------------------------------------------
 
-    def mark(self, name: str, kind: type | None) -> None:
-        """Note that a name was assigned, and tell whoever collects."""
-        self.dirty[name] = kind
-        if self.notify is not None:  # not by `tell`: a work waits for this
-            self.notify()
+    def dump(self) -> dict[str, Any]:
+        """Return what another process needs to have the same node, in a form to be pickled."""
+        return {
+            "name": self.name,
+            "variables": self.variables(),
+            "made": {} if self.held is None else self.held.made,
+            "children": {
+                group: {key: node.component for key, node in nodes.items()}
+                for group, nodes in self.children.items()
+            },
+        }
 
-    def touch(self, name: str) -> Value:
-        """Return a held container to code that may change it in place."""
-        assert self.held is not None
-        self.tell()
-        return self.held.touch(name)
+    def load(self, dumped: Mapping[str, Any]) -> None:
+        """Take over what `dump` returned, in a new component."""
+        self.is_set_up, self.initializing = True, False
+        self.key = dumped["name"]
+        for name, value in restored(dumped["made"], dumped["variables"]).items():
+            self.names[name] = None
+            self.store(name, value)
+        for components in dumped["children"].values():
+            for key, component in components.items():
+                self.adopt(key, node_of(component))
 
-    def tell(self) -> None:
-        """Tell whoever collects that there may be something."""
-        if self.notify is not None:
-            self.notify()
-
-    def hold_containers(self, lent: Lent, *, of_work: bool) -> None:
-        """Begin to note which containers are read, in the flow's process.
-
-        Args:
-            lent: Of the app.
-            of_work: Whether the variables are those of a work.
-        """
-        if self.held is None:
-            self.held = HeldOfWork(lent) if of_work else Held(lent)
-            variables = self.component._lightgrid_vars
-            for name in self.names:
-                if is_container(variables[name]):
-                    self.store(name, variables[name])
-        self.held.lent = lent
-        if isinstance(self.held, HeldOfWork):
-            self.held.part_from_init()
-
-    def forget_changes(self) -> None:
-        """Begin anew without a look: whoever asks is about to read all the state.
-
-        What is assigned meanwhile is read then, or is marked afterwards.
-        """
-        self.dirty.clear()
-        self._keep_looking(self.held or ())
-
-    def take_changed_names(self) -> list[str]:
-        """Return the names to look at, and begin anew.
-
-        Names are taken before their values are read: one that is assigned
-        meanwhile is then marked again, and none is missed.
-        """
-        # Each by a step that both gives and takes it: a mark that user code makes between a
-        # copy of `dirty` and a clear() would be lost, and a fresh dict in its place might
-        # never be seen by an assignment that has the old one in hand.
-        names = set()
-        while self.dirty:
-            names.add(self.dirty.popitem()[0])
-        if self.held is not None:
-            names |= self.held.touched
-            self._keep_looking(names)
-        return sorted(names)
-
-    def _keep_looking(self, names: Iterable[str]) -> None:
-        if self.held is not None and self.held.keep_looking(names):
-            self.tell()
+    # --- errors ------------------------------------------------------------------------
 
     def explain(self, error: UnsupportedValueError) -> UnsupportedValueError:
         """Return an error about a value of this component as one that says what to do.
@@ -266,12 +197,6 @@ class Node:
         what = f"{told.what.rstrip('.')}. It was put there in place; {where}"
         return UnsupportedValueError(told.path, what, told.component)
 
-    def _flow_above(self) -> Component:
-        node = self
-        while node.group != FLOWS and node.parent is not None:
-            node = node.parent._lightgrid_node
-        return node.component
-
     def explain_value(self, error: UnsupportedValueError, value: object) -> UnsupportedValueError:
         """Return the same about a value that is not assigned yet."""
         for segment in error.path[1:]:
@@ -280,34 +205,40 @@ class Node:
             elif isinstance(value, list | tuple) and segment.isdigit():
                 items = list(value)  # user code may shorten it meanwhile
                 value = items[int(segment)] if int(segment) < len(items) else None
-        if hasattr(type(value), "_lightgrid_node"):
-            advice = self.component._lightgrid_advice(error.path[0], value)
+        if isinstance(value, HasNode):
+            advice = self.advice(error.path[0], value)
             error = UnsupportedValueError(error.path, advice)
         return error.inside(self.label)
 
-    def receive(self, ops: Sequence[Op]) -> None:
-        """Apply changes that were made elsewhere, by a work to its variables or from outside."""
-        variables = self.component._lightgrid_vars
-        if type(ops) is Assignments:
-            variables.update(ops.values)
-            if self.held:
-                for name in self.held.keys() & ops.values.keys():
-                    del self.held[name]
-            return
-        for op in ops:
-            if type(op) is Set and len(op.path) == 1:
-                value = op.value
-                if type(value) in SCALAR_TYPES:
-                    name = op.path[0]
-                    variables[name] = value
-                    if self.held and name in self.held:
-                        del self.held[name]
-                else:
-                    name = op.path[0]
-                    self.store(name, copy_of_op(value, op.path))
-                    if name in self.dirty:  # its type may be assigned without a look no more
-                        self.dirty[name] = None
-            elif self.held is None:
-                apply(variables, (op,))
-            else:
-                self.held.receive(op)
+    def _flow_above(self) -> Component:
+        node: Node = self
+        while node.group != FLOWS and node.parent is not None:
+            node = node.parent
+        return node.component
+
+
+class HasNode:
+    """What every component is: something with a node."""
+
+    __slots__ = ("_lightgrid_node",)
+
+    _lightgrid_node: Node
+
+
+_NodeT = TypeVar("_NodeT", bound=Node, covariant=True)
+
+
+class _Has(Protocol[_NodeT]):
+    """A component whose kind of node is known."""
+
+    @property
+    def _lightgrid_node(self) -> _NodeT: ...
+
+
+def node_of(component: _Has[_NodeT]) -> _NodeT:
+    """Return the framework's side of a component: of a `Work` its `WorkNode`, and so on.
+
+    The one way to it. So nothing else that is the framework's stands in a component's
+    namespace, where the names that users choose are.
+    """
+    return component._lightgrid_node

@@ -7,14 +7,17 @@ happens to their neighbours later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, MutableSequence
-from typing import TYPE_CHECKING, Any, cast, overload
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, MutableSequence
+from typing import TYPE_CHECKING, Any, overload
 
 from lightgrid.component.component import Component
+from lightgrid.component.flow_node import FlowNode
 from lightgrid.component.names import check_component_name
+from lightgrid.component.node import node_of
+from lightgrid.component.structure_node import DictNode, ListNode
 from lightgrid.component.work import Work
+from lightgrid.component.work_node import WorkNode
 from lightgrid.errors import ComponentError
-from lightgrid.state.layout import FLOWS, STRUCTURES, WORKS
 from lightgrid.state.values import Value
 
 if TYPE_CHECKING:
@@ -43,36 +46,35 @@ class Structure(Component):
                 "structures hold flows, works and structures"
             )
         check_component_name(self._lightgrid_node.label, key)
-        self._lightgrid_node.check_is_free(key, member)
+        self._lightgrid_node.check_is_free(key, node_of(member))
         return member
-
-    def _lightgrid_drop(self, child: Component) -> None:
-        """Let a component go: what runs in it is stopped, its node leaves the tree."""
-        raise NotImplementedError
 
     @property
     def works(self) -> list[Work]:
         """The works in here, at any depth."""
-        return [one for one in self._lightgrid_node.walk() if isinstance(one, Work)]
+        nodes = self._lightgrid_node.walk()
+        return [node.component for node in nodes if isinstance(node, WorkNode)]
 
     @property
     def flows(self) -> dict[str, Flow]:
         """The flows in here, at any depth, by name."""
-        return {
-            one.name: cast("Flow", one)
-            for one in self._lightgrid_node.walk()
-            if not isinstance(one, Work | Structure)
-        }
+        nodes = self._lightgrid_node.walk()
+        return {node.name: node.component for node in nodes if isinstance(node, FlowNode)}
 
 
 class List(Structure, MutableSequence[Member]):
     """A list of components: flows, works, or structures again."""
 
+    _lightgrid_node_class = ListNode
+    _lightgrid_node: ListNode
+
     def __init__(self, *members: Member) -> None:
         super().__init__()
-        self._members: list[Member] = []
-        self._next_key = 0
         self.extend(members)
+
+    @property
+    def _lightgrid_members(self) -> list[Member]:
+        return self._lightgrid_node.members
 
     @overload
     def __getitem__(self, index: int) -> Member: ...
@@ -80,7 +82,7 @@ class List(Structure, MutableSequence[Member]):
     def __getitem__(self, index: slice) -> list[Member]: ...
     def __getitem__(self, index: int | slice) -> Member | list[Member]:
         """Return a member by its position now, or several."""
-        return self._members[index]
+        return self._lightgrid_members[index]
 
     def __setitem__(  # type: ignore[override]  # of a slice it is refused
         self, index: int, member: Member
@@ -88,42 +90,48 @@ class List(Structure, MutableSequence[Member]):
         """Put another component in a member's position; the old one leaves."""
         if isinstance(index, slice):
             raise ComponentError(f"{self.name}: assign members one by one")
-        position = range(len(self._members))[index]
-        old = self._members[position]
+        position = range(len(self._lightgrid_members))[index]
+        old = self._lightgrid_members[position]
         if old is not member:
             self.insert(position, member)
-            self._lightgrid_drop(old)
+            self._lightgrid_node.give_up(node_of(old))
 
     def __delitem__(self, index: int | slice) -> None:
         """Remove members: what runs in them is stopped, the others keep their names."""
-        leaving = self._members[index] if isinstance(index, slice) else [self._members[index]]
+        leaving = (
+            self._lightgrid_members[index]
+            if isinstance(index, slice)
+            else [self._lightgrid_members[index]]
+        )
         for member in leaving:
-            self._lightgrid_drop(member)
+            self._lightgrid_node.give_up(node_of(member))
 
     def __len__(self) -> int:
         """Return how many members there are."""
-        return len(self._members)
+        return len(self._lightgrid_members)
 
     def insert(self, index: int, member: Member) -> None:
         """Take a component in before a position; its name is the next number."""
-        key = str(self._next_key)
+        node = self._lightgrid_node
+        key = str(node.next_key)
         component = self._lightgrid_checked(key, member)
-        self._next_key += 1
-        self._members.insert(index, component)
-        self._lightgrid_node.adopt(group_of(component), key, component)
+        node.next_key += 1
+        node.members.insert(index, component)
+        node.adopt(key, node_of(component))
 
     def reverse(self) -> None:
         """Turn the order around. The members keep their names."""
-        self._members.reverse()
+        self._lightgrid_members.reverse()
 
     def sort(self, *, key: Callable[[Member], Any], reverse: bool = False) -> None:
         """Bring the members into an order. They keep their names."""
-        self._members.sort(key=key, reverse=reverse)
+        self._lightgrid_members.sort(key=key, reverse=reverse)
 
     def state_dict(self) -> dict[str, Value]:
         """Return what the members are called, in their order."""
-        keys = [member._lightgrid_node.key for member in self._members]
-        return {**super().state_dict(), "members": keys, "next_key": self._next_key}
+        node = self._lightgrid_node
+        keys: Value = [below.key for below in node.below()]
+        return {**super().state_dict(), "members": keys, "next_key": node.next_key}
 
     def load_state_dict(
         self,
@@ -134,26 +142,13 @@ class List(Structure, MutableSequence[Member]):
         """Give the members, in their order, the names they had. See `Component.load_state_dict`."""
         super().load_state_dict(state, children_states, strict=strict)
         keys: list[str] = state.get("members", [])
-        if len(keys) == len(self._members):
-            node = self._lightgrid_node
-            for members in node.children.values():
-                members.clear()
-            for key, member in zip(keys, self._members, strict=True):
-                member._lightgrid_node.key = key
-                node.children[group_of(member)][key] = member
-            self._next_key = state["next_key"]
+        if len(keys) == len(self):
+            self._lightgrid_node.rename(keys, state["next_key"])
         elif strict:
             raise ComponentError(
-                f"{self.name}: the state has {len(keys)} members, the list {len(self._members)}. "
+                f"{self.name}: the state has {len(keys)} members, the list {len(self)}. "
                 "Make them again in load_state_dict of their flow, or load with strict=False"
             )
-
-    def _lightgrid_children(self) -> Iterable[Component]:
-        return tuple(self._members)
-
-    def _lightgrid_drop(self, child: Component) -> None:
-        self._members.remove(cast("Member", child))
-        self._lightgrid_node.give_up(child)
 
     def __add__(self, other: list[Member] | List[Member]) -> list[Member]:
         """Return the members of both as a plain list, which is no component."""
@@ -169,7 +164,7 @@ class List(Structure, MutableSequence[Member]):
         """Tell whether a plain list has the same members, or it is the same structure."""
         # Two structures are two places in the tree, even while both are empty; and what is equal
         # would need equal hashes, which a plain list does not have.
-        return self._members == other if isinstance(other, list) else self is other
+        return self._lightgrid_members == other if isinstance(other, list) else self is other
 
     __hash__ = object.__hash__
 
@@ -177,50 +172,49 @@ class List(Structure, MutableSequence[Member]):
 class Dict(Structure, MutableMapping[str, Member]):
     """A dict of components: flows, works, or structures again."""
 
+    _lightgrid_node_class = DictNode
+    _lightgrid_node: DictNode
+
     def __init__(self, members: Mapping[str, Member] | None = None, **more: Member) -> None:
         super().__init__()
-        self._members: dict[str, Member] = {}
         self.update(members or {}, **more)
+
+    @property
+    def _lightgrid_members(self) -> dict[str, Member]:
+        return self._lightgrid_node.members
 
     def __getitem__(self, key: str) -> Member:
         """Return a member."""
-        return self._members[key]
+        return self._lightgrid_members[key]
 
     def __setitem__(self, key: str, member: Member) -> None:
         """Take a component in under a key; one that was there leaves."""
         if not isinstance(key, str):
             raise ComponentError(f"{self.name}: a key should be a str, not {key!r}")
-        old = self._members.get(key)
+        old = self._lightgrid_members.get(key)
         if old is member and old is not None:
             return
         component = self._lightgrid_checked(key, member)
         if old is not None:
-            self._lightgrid_drop(old)
-        self._members[key] = component
-        self._lightgrid_node.adopt(group_of(component), key, component)
+            self._lightgrid_node.give_up(node_of(old))
+        self._lightgrid_members[key] = component
+        self._lightgrid_node.adopt(key, node_of(component))
 
     def __delitem__(self, key: str) -> None:
         """Remove a member: what runs in it is stopped."""
-        self._lightgrid_drop(self._members[key])
+        self._lightgrid_node.give_up(node_of(self._lightgrid_members[key]))
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the keys, in the order they came in."""
-        return iter(self._members)
+        return iter(self._lightgrid_members)
 
     def __len__(self) -> int:
         """Return how many members there are."""
-        return len(self._members)
-
-    def _lightgrid_children(self) -> Iterable[Component]:
-        return tuple(self._members.values())
-
-    def _lightgrid_drop(self, child: Component) -> None:
-        del self._members[child._lightgrid_node.key]
-        self._lightgrid_node.give_up(child)
+        return len(self._lightgrid_members)
 
     def __eq__(self, other: object) -> bool:
         """Tell whether a plain dict has the same members, or it is the same structure."""
-        return self._members == other if isinstance(other, dict) else self is other
+        return self._lightgrid_members == other if isinstance(other, dict) else self is other
 
     __hash__ = object.__hash__
 
@@ -240,10 +234,3 @@ def _is_made_of_components(value: Any) -> bool:
     if isinstance(value, dict):
         value = list(value.values())
     return isinstance(value, list) and bool(value) and all(map(_is_made_of_components, value))
-
-
-def group_of(component: Component) -> str:
-    """Return the group of its parent's node that a component belongs to."""
-    if isinstance(component, Structure):
-        return STRUCTURES
-    return WORKS if isinstance(component, Work) else FLOWS

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,8 @@ from io import BytesIO
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
+from lightgrid.component.node import HasNode
+from lightgrid.process.interpreter import interpreter_options
 from lightgrid.process.user_code import CodePacker
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def work_command(work_name: str) -> list[str]:
     """
     # -P: a file of the user's that is called like a module of the standard library does not
     # stand in its place before the app's own sys.path is known.
-    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    flags = interpreter_options()
     return [
         sys.executable,
         *(flag for flag in flags if flag != "-P"),
@@ -202,8 +203,9 @@ def _parts(value: Any) -> Iterable[tuple[str, Any]]:
     if isinstance(value, list | tuple):
         return [(f"[{index}]", item) for index, item in enumerate(value)]
     attributes = getattr(value, "__dict__", {})
-    if hasattr(value, "_lightgrid_node"):  # of a component not all travels
-        attributes = value.__getstate__()["attributes"]
+    if isinstance(value, HasNode):  # of a component not all travels
+        state: Any = value.__getstate__()
+        attributes = state["attributes"]
     return [(f".{name}", item) for name, item in attributes.items()]
 
 

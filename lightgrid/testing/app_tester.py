@@ -269,7 +269,7 @@ class AppTester:
 
     def _run(self) -> None:
         try:
-            with travelling_by_value(self.app.root._lightgrid_node.walk()):
+            with travelling_by_value(self.app.root):
                 options = replace(
                     self._options, make_launcher=self._make_launcher, on_loop=self._see_loop
                 )

@@ -9,24 +9,26 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.machinery import PathFinder
 from types import ModuleType
 
 from lightgrid.component.component import Component
+from lightgrid.component.node import node_of
 
 
 @contextmanager
-def travelling_by_value(components: Iterable[Component]) -> Iterator[None]:
+def travelling_by_value(root: Component) -> Iterator[None]:
     """Have what no other process can import be pickled by value meanwhile.
 
     That is what `__main__` holds, as in a notebook, the test modules that pytest has
-    loaded, and the modules of the components' classes that are not found in `sys.path`.
+    loaded, and the modules of the classes of an app's components that are not found in `sys.path`.
     """
     import cloudpickle
 
-    own = {name for one in components for kind in type(one).__mro__ for name in [kind.__module__]}
+    classes = {type(node.component) for node in node_of(root).walk()}
+    own = {kind.__module__ for one in classes for kind in one.__mro__}
     registered = []
     for name, module in tuple(sys.modules.items()):
         if name == "__main__" or name in cloudpickle.list_registry_pickle_by_value():

@@ -9,6 +9,7 @@ from functools import reduce
 from itertools import compress
 from typing import Any
 
+from lightgrid.component.node import node_of
 from lightgrid.component.work import Work
 from lightgrid.errors import UnsupportedValueError
 from lightgrid.protocol.messages import CallUpdate, Update
@@ -55,10 +56,10 @@ class Collector:
         cpu_clock: Callable[[], float] = time.thread_time,
     ) -> None:
         self._work = work
-        self._node = work._lightgrid_node
+        self._node = node_of(work)
         # What `__init__` assigned is what the flow has too.
         self._node.forget_changes()
-        self._live = work._lightgrid_vars
+        self._live = self._node.live
         variables = {name: self._live[name] for name in self._node.names}
         self.publisher = Publisher(variables, seen_revision)
         self.outbox = self.publisher.outbox

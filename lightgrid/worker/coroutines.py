@@ -45,12 +45,12 @@ class Coroutines:
 
     def close(self) -> None:
         """End the tasks and generators that are left; not on top of a loop that still runs."""
-        if self._runner is not None and asyncio._get_running_loop() is None:
+        if self._runner is not None and not _is_in_loop():
             runner, self._runner = self._runner, None
             runner.close()
 
     def _see_through(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        if asyncio._get_running_loop() is not None:
+        if _is_in_loop():
             return _run_beside(coroutine)
         if self._runner is None:
             self._runner = asyncio.Runner()
@@ -107,3 +107,12 @@ def _run_beside(coroutine: Coroutine[Any, Any, Any]) -> Any:
     if isinstance(outcome[0], BaseException):
         raise outcome[0]
     return outcome[0]
+
+
+def _is_in_loop() -> bool:
+    """Tell whether an event loop runs what is executed here."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Sequence
 
 from lightgrid.component.component import Component
+from lightgrid.component.node import node_of
 from lightgrid.component.work import Work
+from lightgrid.component.work_node import WorkNode
 from lightgrid.errors import AppLoadError, ComponentError, short_name
 from lightgrid.process.app_file import load_in_work
 from lightgrid.process.root_holder import RootHolder
@@ -36,7 +38,7 @@ def load_launched(spec: WorkSpec) -> Work:
             f"{spec.app_file}: {what} when a work's process loads the file. Define it at the top "
             'level, outside of if __name__ == "__main__"'
         ) from None
-    work._lightgrid_node.key = spec.work
+    node_of(work).key = spec.work
     return work
 
 
@@ -63,7 +65,8 @@ def load_by_name(
     roots = [app.root for app in apps.values() if isinstance(app.root, Component)]
     if len(roots) != 1:
         raise AppLoadError(f"{app_file}: there are {len(roots)} apps in it; one is needed")
-    works = {one.name: one for one in roots[0]._lightgrid_node.walk() if isinstance(one, Work)}
+    nodes = node_of(roots[0]).walk()
+    works = {node.name: node.component for node in nodes if isinstance(node, WorkNode)}
     if name not in works:
         known = ", ".join(map(short_name, sorted(works))) or "none"
         raise AppLoadError(

@@ -20,6 +20,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from lightgrid.client.work_client import WorkClient
+from lightgrid.component.node import node_of
 from lightgrid.component.work import Work
 from lightgrid.errors import (
     ComponentError,
@@ -88,7 +89,7 @@ class WorkLoop:
         self._name = short_name(joining.work)
         self._interrupter = interrupter
         self._inbox = inbox
-        self._node = work._lightgrid_node
+        self._node = node_of(work)
         self._features = [PYTHON_ARGUMENTS, *([UPDATES] if work.receive_updates else [])]
         self._collector = Collector(work, max(0, joining.seen_revision))
         self._outbox = self._collector.outbox

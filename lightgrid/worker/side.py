@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lightgrid.component.node import node_of
 from lightgrid.errors import ComponentError, LightgridError, short_name
 from lightgrid.process.wakeup import Wakeup
 from lightgrid.worker.bridge import Bridge
@@ -74,7 +75,7 @@ class WorkSide:
         interrupter: Interrupter,
         inbox: SimpleQueue[Run | None],
     ) -> None:
-        self._node = work._lightgrid_node
+        self._node = node_of(work)
         self._name = short_name(joining.work)
         self._pid = os.getpid()
         self._updated = Wakeup()

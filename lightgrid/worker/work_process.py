@@ -13,6 +13,8 @@ import time
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
+from lightgrid.component.calling import run_as_written
+from lightgrid.component.node import node_of
 from lightgrid.errors import LightgridError, Reason, RefusedError, short_name
 from lightgrid.frames import calls_user_code
 from lightgrid.process.user_trace import user_trace
@@ -56,6 +58,7 @@ class WorkProcess:
         self, work: Work, joining: Joining, stop_grace_s: float, *, is_launched: bool
     ) -> None:
         self._work = work
+        self._node = node_of(work)
         self._stop_grace_s = stop_grace_s
         self._inbox: SimpleQueue[Run | None] = SimpleQueue()
         self._stopped_at_s = 0.0
@@ -82,7 +85,7 @@ class WorkProcess:
         """
         self._interrupter.install(*stop_signals)
         watch_forks(self.forget_in_child)
-        self._work._lightgrid_join_process(self._side)
+        run_as_written(self._node, self._side)
         self._side.start()
         start_error = self._start()
         if start_error is None:
@@ -106,7 +109,7 @@ class WorkProcess:
         """Take no part in the protocol any more: this is a child of the work's process."""
         self._interrupter.forget_in_child()
         self._side.forget_in_child()
-        self._work._process = None
+        self._node.process_side = None
 
     def _start(self) -> BaseException | None:
         """Execute `on_start`; return why it failed, if it did."""
@@ -154,7 +157,8 @@ class WorkProcess:
 
     def _ends_the_app(self) -> bool:
         """Whether a failure of this work is the app's."""
-        return self._work.raise_exception and self._work._restart.when == "never"
+        options = self._node.options
+        return options.raise_exception and options.restart.when == "never"
 
     @calls_user_code
     def _exit(self) -> None:

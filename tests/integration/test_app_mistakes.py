@@ -8,6 +8,7 @@ import pytest
 from integration.command import Lightgrid
 
 import lightgrid as L
+from lightgrid.component.node import node_of
 from lightgrid.component.status import WorkStage, WorkStatus
 from lightgrid.runtime.loop import hints
 from lightgrid.runtime.reporting.observer import Observer
@@ -202,7 +203,7 @@ def test_a_flow_that_forgets_to_stop_is_told_how_it_ends(monkeypatch):
 @pytest.mark.parametrize("stage", list(WorkStage))
 def test_the_hint_waits_for_a_work_that_does_something(stage):
     root = Forgetful(Done())
-    root.w._process_status = WorkStatus(stage)
+    node_of(root.w).process_status = WorkStatus(stage)
     assert hints.has_nothing_to_wait_for(root) == (stage.is_end or stage is WorkStage.NOT_STARTED)
 
 

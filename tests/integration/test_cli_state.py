@@ -12,8 +12,8 @@ import time
 import lightgrid as L
 
 class W(L.Work):
-    def __init__(self, lines):
-        super().__init__(parallel=True)
+    def __init__(self, lines, start_with_flow=True):
+        super().__init__(parallel=True, start_with_flow=start_with_flow)
         self._lines = lines
         self.counter = 0
         self.items = [1, {"k": 2}]
@@ -42,8 +42,7 @@ class Root(L.Flow):
         super().__init__()
         self.w = W(5)
         self.sub = Sub()
-        self.late = W(0)
-        self.late._start_with_flow = False
+        self.late = W(0, start_with_flow=False)
         self.done = False
         self.big = ""
     def run(self):
@@ -306,7 +305,9 @@ def test_an_error_that_fills_a_message_leaves_the_app_to_be_looked_into(tmp_path
 def test_a_work_runs_in_the_foreground(tmp_path):
     lightgrid = Lightgrid(tmp_path)
     try:
-        text = APP.replace("super().__init__(parallel=True)", FOREGROUND)
+        text = APP.replace(
+            "super().__init__(parallel=True, start_with_flow=start_with_flow)", FOREGROUND
+        )
         lightgrid.start_app(path := lightgrid.write("app.py", text.replace("self.w.run()", "pass")))
         work = lightgrid.start("work", path, "sub.inner")
         work.wait_out("here is root.sub.inner")

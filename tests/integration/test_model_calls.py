@@ -13,6 +13,7 @@ import pytest
 
 import lightgrid as L
 import lightgrid.component.calls
+from lightgrid.component.node import node_of
 from lightgrid.errors import ComponentError
 from lightgrid.testing import run_work, stepping
 from lightgrid_protos.v1 import delta_service_pb2, work_service_pb2
@@ -81,8 +82,8 @@ def test_calls_of_a_program_follow_one_another_and_one_that_fails_takes_no_other
         for code in (0, 7, 1, 0):
             root.w.run(code)
         root.w.run(0, "again")
-        app.run_until(lambda: not root.w._calls.open_records())
-        ends = [record.status.stage for record in root.w._calls.records.values()]
+        app.run_until(lambda: not node_of(root.w).calls.open_records())
+        ends = [record.status.stage for record in node_of(root.w).calls.records.values()]
     assert ends == ["succeeded", "failed", "failed", "succeeded"]
     assert app.lines_of(root.w) == ["0", "7", "1", "0"]
 
@@ -416,7 +417,7 @@ def test_of_a_work_that_is_started_for_ever_again_the_state_keeps_the_newest_ste
         app.run_until(lambda: root.w.runs >= 10)
         (kept,) = app.tree["works"]["w"]["calls"].values()
         assert len(root.w.statuses) == len(kept["statuses"]) == 5
-        assert {"calls": {root.w._calls.latest.key: kept}}.items() <= root.w.state.items()
+        assert {"calls": {node_of(root.w).calls.latest.key: kept}}.items() <= root.w.state.items()
 
 
 def test_a_work_outside_of_an_app_runs_in_place_and_remembers_too():

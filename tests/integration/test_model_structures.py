@@ -7,6 +7,7 @@ import time
 import pytest
 
 import lightgrid as L
+from lightgrid.component.node import node_of
 from lightgrid.errors import ComponentError
 from lightgrid.testing import stepping
 
@@ -246,7 +247,7 @@ def test_200_dynamic_works_leave_no_process_no_thread_and_no_node():
     assert root.works() == []
     assert len(root.pids) == 5
     assert not any(map(is_alive, root.pids))
-    loop = root._lightgrid_node.backend
+    loop = node_of(root).backend
     assert loop.works == {}
     assert loop._supervisor._seats == {}
     assert loop._supervisor._by_launch == {}

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from lightgrid.component.node import node_of
 from lightgrid.component.work import Work
 from lightgrid.process import app_file, work_spec
 from lightgrid.protocol.events import Left
@@ -58,7 +59,7 @@ class FlowSide:
     def launch(self, work, path, *, seen_revision=0, **spec):
         """Start a work's process as a launcher does."""
         name = work.name
-        node = work._lightgrid_node
+        node = node_of(work)
         self.add(name, node.variables(), receives_updates=work.receive_updates)
         made = work_spec.make_spec(work, app_file=path, stop_grace_s=5.0, **spec)
         data = made.dump(seen_revision)
@@ -141,7 +142,7 @@ def load(tmp_path, monkeypatch):
 
 def make(module, kind="W", name="w"):
     work = getattr(module, kind)()
-    work._lightgrid_node.key = name
+    node_of(work).key = name
     return work
 
 
@@ -526,7 +527,7 @@ def test_classes_made_interactively_travel_by_value(flow, monkeypatch):
     W.__module__ = "__main__"
     monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
     work = W()
-    work._lightgrid_node.key = "w"
+    node_of(work).key = "w"
     flow.launch(work, None)
     assert flow.end_of(flow.call("w")).state is CallState.SUCCEEDED
     assert flow.vars["w"]["x"] == 3

@@ -9,6 +9,7 @@ from unit.component.fake_app import FakeApp
 
 import lightgrid
 from lightgrid.component import calls as calls_module
+from lightgrid.component.node import node_of
 from lightgrid.component.status import WorkStage, WorkStatus
 
 KINDS = list(itertools.product([True, False], repeat=2))  # parallel, cache_calls
@@ -63,10 +64,10 @@ class Player:
 
     def end_some(self):
         for work in self.works:
-            for record in work._calls.open_records():
+            for record in node_of(work).calls.open_records():
                 if self.rng.random() < 0.5:
-                    work._calls.advance(record.call_id, WorkStatus(WorkStage.SUCCEEDED))
-            work._calls.forget_oldest()
+                    node_of(work).calls.advance(record.call_id, WorkStatus(WorkStage.SUCCEEDED))
+            node_of(work).calls.forget_oldest()
 
 
 @settings(deadline=None)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from unit.component.fake_app import FakeApp
 
 import lightgrid
+from lightgrid.component.node import node_of
 from lightgrid.protocol.messages import Update
 from lightgrid.protocol.publisher import Publisher
 from lightgrid.state.delta import apply, apply_fitting
@@ -69,7 +70,7 @@ class World:
         self.rng = rng
         self.root = Root(lambda: rng.choice(pool))
         self.app = FakeApp(self.root)
-        self.nodes = {one.name: one._lightgrid_node for one in self.root._lightgrid_node.walk()}
+        self.nodes = {node.name: node for node in node_of(self.root).walk()}
         self.tree = {name: copy_value(node.variables()) for name, node in self.nodes.items()}
         self.live, self.publishers = {}, {}  # in the works' processes
         for name in WORKS:
@@ -78,7 +79,7 @@ class World:
 
     def start(self, name):
         work = pickle.loads(pickle.dumps(getattr(self.root, name)))
-        self.live[name] = work._lightgrid_vars
+        self.live[name] = node_of(work).live
         self.publishers[name] = Publisher({one: self.live[name][one] for one in NAMES})
 
     def edit(self, value, token):

@@ -55,6 +55,8 @@ class Hub:
         asks: What others ask for, see `ask`.
         outside: What clients ask to be changed.
         watchers: Rung when the tree has changed, or the app ends.
+        is_closed: The app ends.
+        is_draining: Streams are to end.
     """
 
     def __init__(
@@ -76,8 +78,8 @@ class Hub:
         self.outside = OutsideUpdates(self)
         self.watchers = Bells()
         self._merge_count = 0
-        self._closed = False
-        self._draining = False
+        self.is_closed = False
+        self.is_draining = False
 
     # --- the flow's thread: the tree -------------------------------------------------------------
 
@@ -271,13 +273,13 @@ class Hub:
 
     def close(self) -> None:
         """Refuse from now on what others ask for, and what waits."""
-        self._closed = True
+        self.is_closed = True
         self.asks.close()
         self.watchers.ring()
 
     def drain(self) -> None:
         """Have every stream end in order: whoever still speaks is to come again."""
-        self._draining = True
+        self.is_draining = True
         with self._shared as exchange:
             exchange.wake_all()
         self.watchers.ring()
@@ -296,11 +298,6 @@ class Hub:
                 acks=exchange.acks.told_count,
                 links={one.link.name: statistics_of(one.link) for one in exchange.works},
             )
-
-    @property
-    def is_draining(self) -> bool:
-        """Whether streams are to end."""
-        return self._draining
 
     # --- the server's thread: the tree -----------------------------------------------------------
 
@@ -324,11 +321,6 @@ class Hub:
         """Return the changes after a revision; None when some are forgotten."""
         with self._shared:
             return self.tree.changes_since(revision)
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the app ends."""
-        return self._closed
 
     # --- under the lock --------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from lightgrid.component.component import Component
-from lightgrid.component.node import Node
+from lightgrid.component.node import Node, node_of
 from lightgrid.errors import Reason, RefusedError
 from lightgrid.state.delta import Op, Remove, within
 from lightgrid.state.layout import VARS
@@ -78,12 +78,11 @@ def _declaring_node(root: Component, op: Op) -> Node:
     Raises:
         RefusedError: There is none, or it would be removed.
     """
-    component: Component | None = root
+    node: Node | None = node_of(root)
     path = op.path
-    while component is not None and len(path) >= 2 and path[0] != VARS:
-        component = component._lightgrid_node.children.get(path[0], {}).get(path[1])
+    while node is not None and len(path) >= 2 and path[0] != VARS:
+        node = node.children.get(path[0], {}).get(path[1])
         path = path[2:]
-    node = None if component is None else component._lightgrid_node
     if node is None or len(path) < 2 or path[0] != VARS or path[1] not in node.names:
         raise RefusedError(
             Reason.NO_SUCH_PATH,

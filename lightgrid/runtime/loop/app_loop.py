@@ -19,8 +19,9 @@ from lightgrid.component.backend import flow_code
 from lightgrid.component.calls import CallPending
 from lightgrid.component.component import note_reads
 from lightgrid.component.flow import Flow, FlowExit
+from lightgrid.component.node import node_of
 from lightgrid.component.status import StatusReason
-from lightgrid.component.work import Work
+from lightgrid.component.work_node import WorkNode
 from lightgrid.errors import SlowFlowWarning, place_of
 from lightgrid.protocol.events import Heard, Joined, Silent
 from lightgrid.protocol.merged import Merged
@@ -85,7 +86,7 @@ class AppLoop:
         note_reads()
         root_state = {**root.state, APP_STATE: {"stage": str(AppStage.STARTING)}}
         hub.commit("root", [((), [Set((), root_state)])])
-        self._backend.join(root)
+        self._backend.join(node_of(root))
         self._outputs.send()
 
     def statistics(self) -> AppStatistics:
@@ -114,7 +115,7 @@ class AppLoop:
 
     def _run_until_end(self, interruption: Interruption) -> Outcome:
         for work in tuple(self._backend.works.values()):
-            if work.start_with_flow:
+            if work.options.start_with_flow:
                 self._supervisor.start(work)
         self._set_stage(AppStage.RUNNING)
         runs = self.runs
@@ -266,9 +267,9 @@ class AppLoop:
             self.runs.ask_for_one()
             self._outputs.send()
 
-    def _take_merged(self, work: Work, merged: Merged) -> None:
+    def _take_merged(self, work: WorkNode, merged: Merged) -> None:
         if merged.ops:
-            work._lightgrid_node.receive(merged.ops)
+            work.receive(merged.ops)
             self._supervisor.changed(work)
             self._observer.work_changed(work.name, merged.told_ops)
             self.runs.is_due = True

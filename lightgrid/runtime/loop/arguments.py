@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from lightgrid.component.work import Work
+from lightgrid.component.work_node import WorkNode
 from lightgrid.errors import ComponentError, UnsupportedValueError, short_name
 from lightgrid.process.app_file import find_app_file
 from lightgrid.process.work_spec import dump_object
@@ -16,7 +16,9 @@ from lightgrid.state.values import copy_value, type_name
 _ELSEWHERE: Final = "Keep it in a file and pass its path"
 
 
-def pack_arguments(run: Run, args: Sequence[Any], kwargs: Mapping[str, Any], work: Work) -> None:
+def pack_arguments(
+    run: Run, args: Sequence[Any], kwargs: Mapping[str, Any], work: WorkNode
+) -> None:
     """Put arguments into a call: as values where they are and fit a message, else as a pickle.
 
     Only the work's own process reads the pickle, which travels in parts.
@@ -31,7 +33,7 @@ def pack_arguments(run: Run, args: Sequence[Any], kwargs: Mapping[str, Any], wor
     except UnsupportedValueError:
         run.args, run.kwargs = (), {}
     else:
-        if not _has_large_one(run, call, refuse=not work._lightgrid_is_python):
+        if not _has_large_one(run, call, refuse=not work.is_python):
             return
         run.args, run.kwargs = (), {}
     try:

@@ -8,13 +8,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lightgrid.component.component import Component
-from lightgrid.component.flow import Flow
+from lightgrid.component.calling import run_by_calls
+from lightgrid.component.flow_node import FlowNode
 from lightgrid.component.node import Node
 from lightgrid.component.passes import Passes
 from lightgrid.component.schedule import Schedule
 from lightgrid.component.status import StatusReason, WorkStage
-from lightgrid.component.work import Work
+from lightgrid.component.work_node import WorkNode
 from lightgrid.protocol.messages import Run
 from lightgrid.runtime.hub import Hub
 from lightgrid.runtime.loop.arguments import pack_arguments
@@ -60,7 +60,7 @@ class FlowBackend:
         self._runs = runs
         self._timers = timers
         self._observer = observer
-        self.works: dict[str, Work] = {}
+        self.works: dict[str, WorkNode] = {}
         self.is_touched = False
 
     @property
@@ -74,29 +74,30 @@ class FlowBackend:
         return self._runs.passes
 
     def changed(self, node: Node) -> None:
-        """See `Backend.changed`."""
+        """Note that state of a component changed, or may have changed in place."""
         self._changes.note(node)
         self.is_touched = True
 
-    def attached(self, component: Component) -> None:
+    def attached(self, node: Node) -> None:
         """See `Backend.attached`."""
-        self._changes.add_component(component)
+        self._changes.add_component(node)
         self.is_touched = True
-        self.join(component)
+        self.join(node)
 
-    def detached(self, component: Component) -> None:
+    def detached(self, node: Node) -> None:
         """See `Backend.detached`."""
-        for one in component._lightgrid_node.walk():
-            node = one._lightgrid_node
-            self._changes.forget(node)
-            if isinstance(one, Work):
+        for one in node.walk():
+            self._changes.forget(one)
+            if isinstance(one, WorkNode):
                 self._leave(one)
-            node.backend, node.notify = None, None
-        self._changes.remove_component(component)
+            one.backend, one.notify = None, None
+        self._changes.remove_component(node)
         self.is_touched = True
         self._go_out()
 
-    def call(self, work: Work, key: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    def call(
+        self, work: WorkNode, key: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> None:
         """See `Backend.call`."""
         self._changes.capture(work)
         run = Run(secrets.token_hex(16))
@@ -105,64 +106,62 @@ class FlowBackend:
         self._supervisor.call(work, run)
         self._go_out()
 
-    def start(self, work: Work) -> None:
+    def start(self, work: WorkNode) -> None:
         """See `Backend.start`."""
         self._changes.capture(work)
         self._supervisor.start(work)
         self._go_out()
 
-    def stop(self, work: Work) -> None:
+    def stop(self, work: WorkNode) -> None:
         """See `Backend.stop`."""
-        if not work.has_stopped:
+        if work.status.stage is not WorkStage.STOPPED:
             self._supervisor.stop(work)
             self._go_out()
 
-    def forget(self, work: Work, key: str) -> None:
+    def forget(self, work: WorkNode, key: str) -> None:
         """See `Backend.forget`."""
         self._statuses.call_forgotten(work, key)
         self._runs.ask_for_one()
 
-    def scheduled(self, owner: Component, key: str, schedule: Schedule) -> None:
+    def scheduled(self, flow: FlowNode, key: str, schedule: Schedule) -> None:
         """See `Backend.scheduled`."""
         self._arm(schedule)
-        place = owner._lightgrid_node.place
-        if len(owner._lightgrid_own_state()[CALLS]["scheduling"]) == 1:
+        place = flow.place
+        if len(flow.schedules) == 1:
             self._changes.write(place, Set((CALLS, "scheduling"), {}))
         self._changes.write(place, Set((CALLS, "scheduling", key), schedule.to_value()))
 
-    def join(self, component: Component) -> None:
+    def join(self, node: Node) -> None:
         """Let a component, with all below it, be part of the app."""
-        for one in component._lightgrid_node.walk():
-            node = one._lightgrid_node
-            node.backend = self
-            node.hold_containers(self._changes.lent, of_work=isinstance(one, Work))
-            node.notify = functools.partial(self.changed, node)
-            node.forget_changes()
-            if isinstance(one, Work):
+        for one in node.walk():
+            one.backend = self
+            one.hold_containers(self._changes.lent)
+            one.notify = functools.partial(self.changed, one)
+            one.forget_changes()
+            if isinstance(one, WorkNode):
                 self._join_work(one)
-            elif isinstance(one, Flow):
-                for schedule in one._schedules.values():
+            elif isinstance(one, FlowNode):
+                for schedule in one.schedules.values():
                     self._arm(schedule)
 
-    def _join_work(self, work: Work) -> None:
-        node = work._lightgrid_node
-        work._lightgrid_join_flow()
-        self.works[node.name] = work
+    def _join_work(self, work: WorkNode) -> None:
+        run_by_calls(work)
+        self.works[work.name] = work
         add = functools.partial(
             self._hub.add_work,
-            node.name,
-            node.vars_place,
-            copy_value(node.variables()),
-            receives_updates=work.receive_updates,
-            is_program=work._lightgrid_program((), {}) is not None,
+            work.name,
+            work.vars_place,
+            copy_value(work.variables()),
+            receives_updates=work.options.receive_updates,
+            is_program=work.is_program,
             # Now, as the flow may read at once with which token a process dials in.
-            generation=self._hub.works.new_generation(node.name),
+            generation=self._hub.works.new_generation(work.name),
         )
         self._outputs.step(add)
         self._statuses.process_moved(work, WorkStage.NOT_STARTED)
-        self._observer.work_added(node.name)
+        self._observer.work_added(work.name)
 
-    def _leave(self, work: Work) -> None:
+    def _leave(self, work: WorkNode) -> None:
         name = work.name
 
         def remove() -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import reduce
 
-from lightgrid.component.component import Component
 from lightgrid.component.held import Lent
 from lightgrid.component.node import Node
-from lightgrid.component.work import Work
+from lightgrid.component.work_node import WorkNode
 from lightgrid.errors import UnsupportedValueError
 from lightgrid.runtime.hub import Hub
 from lightgrid.runtime.loop.outputs import Outputs
@@ -47,15 +46,15 @@ class FlowChanges:
         self._nodes.pop(node, None)
         self._budgets.pop(node, None)
 
-    def add_component(self, component: Component) -> None:
+    def add_component(self, node: Node) -> None:
         """Note a component that joined the tree, as it is now."""
-        place = component._lightgrid_node.place
-        self._outputs.tell_structure(place[:-2], Set(place[-2:], component.state))
+        place = node.place
+        self._outputs.tell_structure(place[:-2], Set(place[-2:], node.component.state))
         self._has_changes = True
 
-    def remove_component(self, component: Component) -> None:
+    def remove_component(self, node: Node) -> None:
         """Note a component that leaves the tree."""
-        place = component._lightgrid_node.place
+        place = node.place
         self._outputs.tell_structure(place[:-2], Remove(place[-2:]))
         self._has_changes = True
 
@@ -64,13 +63,12 @@ class FlowChanges:
         self._outputs.tell(place, *ops)
         self._has_changes = True
 
-    def capture(self, work: Work) -> None:
+    def capture(self, node: WorkNode) -> None:
         """Keep what the flow has written to one work so far: what follows depends on it.
 
         Raises:
             UnsupportedValueError: A container holds what cannot be state, or is too large.
         """
-        node = work._lightgrid_node
         if node not in self._nodes:
             return
         del self._nodes[node]
@@ -140,7 +138,7 @@ class FlowChanges:
                 continue
             if ops:
                 parts.append((node.vars_place, ops))
-                if isinstance(node.component, Work):
+                if isinstance(node, WorkNode):
                     writes[node.name] = ops
         self._has_changes = self._has_changes or bool(parts)
         return parts, writes
@@ -155,7 +153,7 @@ class FlowChanges:
     def _check_sizes(self, node: Node, ops: Sequence[Op]) -> None:
         """Refuse what no message can carry, and what is more than a work may have."""
         sizes = list(map(check_op, ops))
-        if isinstance(node.component, Work):
+        if isinstance(node, WorkNode):
             budget = self._budgets.get(node)
             if budget is None:
                 budget = self._budgets[node] = Budget(size_of(node.variables()))

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Final
 
 from lightgrid.component.flow import Flow
+from lightgrid.component.node import node_of
 from lightgrid.frames import frames_below, is_own_file
 from lightgrid.runtime.loop.app_loop import AppLoop
 from lightgrid.runtime.loop.interruption import Interruption
@@ -44,7 +45,7 @@ def hint_at_standstill(root: Flow, loop: AppLoop, observer: Observer) -> None:
 def has_nothing_to_wait_for(root: Flow) -> bool:
     """Tell whether no work does anything, or will by itself, and no clock is waited for."""
     flows = (root, *root.flows.values())
-    return not any(flow._schedules for flow in flows) and all(
+    return not any(node_of(flow).schedules for flow in flows) and all(
         work.status.stage.is_end or not (work.has_started or work.connection)
         for work in root.works()
     )

@@ -9,7 +9,7 @@ from typing import Final
 
 from lightgrid.component.calls import CallRecord
 from lightgrid.component.status import StatusReason, WorkStage, WorkStatus
-from lightgrid.component.work import Work
+from lightgrid.component.work_node import WorkNode
 from lightgrid.runtime.loop.outputs import Outputs
 from lightgrid.runtime.reporting.observer import Observer
 from lightgrid.state.delta import Op, Remove, Set, Splice
@@ -37,9 +37,9 @@ class StatusWriter:
         self._clock = clock
         self._last_s = 0.0
 
-    def call_made(self, work: Work, key: str, call_id: str) -> None:
+    def call_made(self, work: WorkNode, key: str, call_id: str) -> None:
         """Note a call that was made: it is pending."""
-        calls = work._calls
+        calls = work.calls
         calls.made_count += 1
         calls.add(key, call_id, self._status(work, WorkStage.PENDING))
         self._write(work, Set((CALLS, key), calls.records[key].to_value()))
@@ -48,7 +48,7 @@ class StatusWriter:
 
     def call_moved(
         self,
-        work: Work,
+        work: WorkNode,
         call_id: str,
         stage: WorkStage,
         reason: StatusReason = StatusReason.NONE,
@@ -57,7 +57,7 @@ class StatusWriter:
     ) -> bool:
         """Note where a call stands; return False for one that has ended already."""
         status = self._status(work, stage, reason, message, result)
-        record = work._calls.advance(call_id, status)
+        record = work.calls.advance(call_id, status)
         if record is None:
             return False
         self._write_step(work, record)
@@ -66,42 +66,42 @@ class StatusWriter:
         return True
 
     def call_reissued(
-        self, work: Work, call_id: str, new_call_id: str, reason: StatusReason, message: str
+        self, work: WorkNode, call_id: str, new_call_id: str, reason: StatusReason, message: str
     ) -> None:
         """Note that a call is to be made again: it is pending once more."""
         status = self._status(work, WorkStage.PENDING, reason, message)
-        record = work._calls.reissue(call_id, new_call_id, status)
+        record = work.calls.reissue(call_id, new_call_id, status)
         if record is not None:
             self._write(work, Set((CALLS, record.key, "call_id"), new_call_id))
             self._write_step(work, record)
 
-    def call_forgotten(self, work: Work, key: str) -> None:
+    def call_forgotten(self, work: WorkNode, key: str) -> None:
         """Note that a call is to be as if it had never been made."""
-        if work._calls.forget(key):
+        if work.calls.forget(key):
             # It may say again where the work stands, and is to count the calls up to now.
-            count = work._calls.made_count
-            work._process_status = replace(work._process_status, call_count=count)
+            count = work.calls.made_count
+            work.process_status = replace(work.process_status, call_count=count)
             self._write(work, Remove((CALLS, key)))
             self._note_stage(work)
 
     def open_calls_moved(
-        self, work: Work, stage: WorkStage, reason: StatusReason, message: str = ""
+        self, work: WorkNode, stage: WorkStage, reason: StatusReason, message: str = ""
     ) -> int:
         """Move every call without an end on; return how many there were."""
-        records = work._calls.open_records()
+        records = work.calls.open_records()
         for record in records:
             self.call_moved(work, record.call_id, stage, reason, message)
         return len(records)
 
-    def running_calls_said(self, work: Work, reason: StatusReason, message: str = "") -> None:
+    def running_calls_said(self, work: WorkNode, reason: StatusReason, message: str = "") -> None:
         """Note something about the calls that run, which go on running."""
-        for record in work._calls.open_records():
+        for record in work.calls.open_records():
             if record.status.stage is WorkStage.RUNNING:
                 self.call_moved(work, record.call_id, WorkStage.RUNNING, reason, message)
 
     def process_moved(
         self,
-        work: Work,
+        work: WorkNode,
         stage: WorkStage,
         reason: StatusReason = StatusReason.NONE,
         message: str = "",
@@ -109,10 +109,10 @@ class StatusWriter:
     ) -> None:
         """Note where the work itself stands, beside its calls."""
         returned = work.status.returned if stage is WorkStage.STOPPED else None
-        work._process_status = self._status(work, stage, reason, message, returned, attempt)
+        work.process_status = self._status(work, stage, reason, message, returned, attempt)
         self._note_stage(work)
 
-    def _write_step(self, work: Work, record: CallRecord) -> None:
+    def _write_step(self, work: WorkNode, record: CallRecord) -> None:
         """Write the newest step of a call's life: a part of the record, which may be long."""
         place = (CALLS, record.key, "statuses")
         ops = [Splice(place, 0, 1, [])] if record.has_lost_steps else []
@@ -120,23 +120,23 @@ class StatusWriter:
         self._write(work, *ops, newest)
         self._note_stage(work)
 
-    def _tidy(self, work: Work) -> None:
+    def _tidy(self, work: WorkNode) -> None:
         """Forget what is beyond the bounds of the work's table of calls."""
-        for key in work._calls.forget_oldest():
+        for key in work.calls.forget_oldest():
             self._write(work, Remove((CALLS, key)))
-        for record in work._calls.drop_content():
+        for record in work.calls.drop_content():
             self._write(work, Set((CALLS, record.key), record.to_value()))
 
-    def _note_stage(self, work: Work) -> None:
-        self._outputs.tell_last(work._lightgrid_node.place, lambda: _stage_op(work))
+    def _note_stage(self, work: WorkNode) -> None:
+        self._outputs.tell_last(work.place, lambda: _stage_op(work))
         self._observer.work_status(work.name, work.status)
 
-    def _write(self, work: Work, *ops: Op) -> None:
-        self._outputs.tell(work._lightgrid_node.place, *ops)
+    def _write(self, work: WorkNode, *ops: Op) -> None:
+        self._outputs.tell(work.place, *ops)
 
     def _status(
         self,
-        work: Work,
+        work: WorkNode,
         stage: WorkStage,
         reason: StatusReason = StatusReason.NONE,
         message: str = "",
@@ -146,10 +146,10 @@ class StatusWriter:
         """Return an entry that is newer than all before it, whatever the clock does."""
         self._last_s = max(self._clock(), self._last_s + _TICK_S)
         if attempt is None:
-            attempt = work._process_status.attempt
-        calls = work._calls.made_count
+            attempt = work.process_status.attempt
+        calls = work.calls.made_count
         return WorkStatus(stage, reason, message, self._last_s, returned, attempt, calls)
 
 
-def _stage_op(work: Work) -> Op:
+def _stage_op(work: WorkNode) -> Op:
     return Set((STATUS,), work.status.to_value())

@@ -7,6 +7,7 @@ from unit.runtime.flow_parts import FlowParts
 
 import lightgrid as L
 from lightgrid.cli.ps import _row
+from lightgrid.component.node import node_of
 from lightgrid.component.status import StatusReason, WorkStage
 from lightgrid.terminal.live import LiveObserver
 
@@ -23,24 +24,26 @@ class Root(L.Flow):
 
 
 def called(of, number=1):
-    of.statuses.call_made(of.root.w, f"key {number}", f"id {number}")
+    of.statuses.call_made(node_of(of.root.w), f"key {number}", f"id {number}")
 
 
 def succeeded(of, number=1):
-    of.statuses.call_moved(of.root.w, f"id {number}", WorkStage.SUCCEEDED, result=7)
+    of.statuses.call_moved(node_of(of.root.w), f"id {number}", WorkStage.SUCCEEDED, result=7)
 
 
 def stopped(of, reason=StatusReason.STOP_REQUESTED):
-    of.statuses.open_calls_moved(of.root.w, WorkStage.STOPPED, reason)
-    of.statuses.process_moved(of.root.w, WorkStage.STOPPED, reason)
+    of.statuses.open_calls_moved(node_of(of.root.w), WorkStage.STOPPED, reason)
+    of.statuses.process_moved(node_of(of.root.w), WorkStage.STOPPED, reason)
 
 
 def made_again(of):
-    of.statuses.call_reissued(of.root.w, "id 1", "id 2", StatusReason.RESTARTING, "it died")
+    of.statuses.call_reissued(
+        node_of(of.root.w), "id 1", "id 2", StatusReason.RESTARTING, "it died"
+    )
 
 
 def forgotten(of):
-    of.statuses.call_forgotten(of.root.w, "key 1")
+    of.statuses.call_forgotten(node_of(of.root.w), "key 1")
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 
+from lightgrid.component.calling import run_by_calls
 from lightgrid.component.calls import CallPending
 from lightgrid.component.component import note_reads
+from lightgrid.component.node import node_of
 from lightgrid.component.passes import Passes
 from lightgrid.component.status import StatusReason, WorkStage, WorkStatus
-from lightgrid.component.work import Work
+from lightgrid.component.work_node import WorkNode
 
 
 class FakeApp:
@@ -31,23 +33,22 @@ class FakeApp:
         self.lent = {}
         self._clock = 0
         note_reads()
-        self.attached(root)
+        self.attached(node_of(root))
 
-    def attached(self, component):
-        self.log.append(("attached", component.name))
-        for one in component._lightgrid_node.walk():
-            node = one._lightgrid_node
-            node.backend = self
-            node.hold_containers(self.lent, of_work=isinstance(one, Work))
-            node.notify = functools.partial(self.changed, node)
-            node.forget_changes()
-            if isinstance(one, Work):
-                one._lightgrid_join_flow()
+    def attached(self, node):
+        self.log.append(("attached", node.name))
+        for one in node.walk():
+            one.backend = self
+            one.hold_containers(self.lent)
+            one.notify = functools.partial(self.changed, one)
+            one.forget_changes()
+            if isinstance(one, WorkNode):
+                run_by_calls(one)
 
-    def detached(self, component):
-        self.log.append(("detached", component.name))
-        for one in component._lightgrid_node.walk():
-            one._lightgrid_node.backend = one._lightgrid_node.notify = None
+    def detached(self, node):
+        self.log.append(("detached", node.name))
+        for one in node.walk():
+            one.backend = one.notify = None
 
     def changed(self, node):
         self.changed_nodes[node] = None
@@ -63,22 +64,22 @@ class FakeApp:
 
     def call(self, work, key, args, kwargs):
         self.calls.append((work.name, args, kwargs))
-        work._calls.add(key, f"call {len(self.calls)}", self._status(WorkStage.PENDING))
-        work._calls.forget_oldest()
+        work.calls.add(key, f"call {len(self.calls)}", self._status(WorkStage.PENDING))
+        work.calls.forget_oldest()
 
     def forget(self, work, key):
         self.log.append(("forgotten", work.name))
-        work._calls.forget(key)
+        work.calls.forget(key)
 
     def stop(self, work):
         self.log.append(("stop", work.name))
 
     def moved(self, work, stage, reason=StatusReason.NONE, result=None):
         """The newest call of a work gets to another stage."""
-        call_id = work._calls.latest.call_id
-        record = work._calls.advance(call_id, self._status(stage, reason, result))
-        work._calls.forget_oldest()
-        work._calls.drop_content()
+        call_id = node_of(work).calls.latest.call_id
+        record = node_of(work).calls.advance(call_id, self._status(stage, reason, result))
+        node_of(work).calls.forget_oldest()
+        node_of(work).calls.drop_content()
         return record
 
     def run(self, run):

@@ -8,6 +8,7 @@ from unit.component.fake_app import FakeApp
 import lightgrid
 from lightgrid.component import calls as calls_module
 from lightgrid.component.calls import CallPending, CallTable
+from lightgrid.component.node import node_of
 from lightgrid.component.status import StatusReason, WorkStage, WorkStatus
 from lightgrid.errors import ComponentError
 
@@ -162,7 +163,7 @@ class TestNeitherCachedNorParallel:
         assert app.calls == [("root.w", (1,), {}), ("root.w", (2,), {})]
         for call_id in ("call 1", "call 2"):
             assert not app.run(run)
-            work._calls.advance(call_id, WorkStatus(WorkStage.SUCCEEDED))
+            node_of(work).calls.advance(call_id, WorkStatus(WorkStage.SUCCEEDED))
         assert app.run(run)
         assert len(app.calls) == 2
 
@@ -172,7 +173,7 @@ class TestNeitherCachedNorParallel:
         for argument in range(20):
             while not app.run(lambda argument=argument: work.run(argument)):
                 app.moved(work, WorkStage.SUCCEEDED)
-        calls = work._calls
+        calls = node_of(work).calls
         assert len(calls.records) <= 5
         assert max(len(calls._made), len(calls._asked)) <= 1
 
@@ -182,8 +183,8 @@ class TestNeitherCachedNorParallel:
         for argument in range(50):  # what it asks for changes before it is complete
             assert not app.run(lambda argument=argument: work.run(argument))
             app.moved(work, WorkStage.SUCCEEDED)
-        assert len(work._calls.records) <= 6
-        assert len(work._calls._made) <= 6
+        assert len(node_of(work).calls.records) <= 6
+        assert len(node_of(work).calls._made) <= 6
 
 
 def run_and_catch_exceptions(work):
@@ -317,7 +318,7 @@ class TestMemory:
         for argument in range(5):
             app.run(lambda argument=argument: work.run(argument))
             app.run(lambda: app.moved(work, WorkStage.SUCCEEDED))
-        app.run(lambda: work._calls.forget_oldest())
+        app.run(lambda: node_of(work).calls.forget_oldest())
         assert len(work.state["calls"]) == 3
         assert work.num_successes == 5
         work.run(4)
@@ -338,9 +339,9 @@ class TestMemory:
 
         for count in (10, 10, 11, 12, 12):
             while not app.run(lambda count=count: run(count)) or work.is_pending:
-                for record in work._calls.open_records():
-                    work._calls.advance(record.call_id, WorkStatus(WorkStage.SUCCEEDED))
-                work._calls.forget_oldest()
+                for record in node_of(work).calls.open_records():
+                    node_of(work).calls.advance(record.call_id, WorkStatus(WorkStage.SUCCEEDED))
+                node_of(work).calls.forget_oldest()
         assert [args for _, args, _ in app.calls] == [(argument,) for argument in range(12)]
 
     def test_a_new_call_before_a_long_loop_takes_none_of_the_loops_calls_away(
@@ -358,7 +359,7 @@ class TestMemory:
             while not app.run(lambda new=new: run(new)):
                 app.moved(work, WorkStage.SUCCEEDED)
         assert len(app.calls) == 30
-        assert len(work._calls.records) <= 15
+        assert len(node_of(work).calls.records) <= 15
 
     def test_a_call_that_a_run_asks_for_in_vain_does_not_make_an_endless_pass_remember_all(
         self, make, monkeypatch
@@ -373,7 +374,7 @@ class TestMemory:
         for new in range(100):
             assert not app.run(lambda new=new: run(new))
             app.moved(work, WorkStage.SUCCEEDED)
-        assert len(work._calls.records) <= 6
+        assert len(node_of(work).calls.records) <= 6
 
     def test_what_old_calls_returned_is_dropped_beyond_a_number_of_bytes_but_they_stay_known(
         self, make, monkeypatch
@@ -405,8 +406,8 @@ class TestMemory:
         work.run()
         for attempt in range(10):
             app.moved(work, WorkStage.RUNNING)
-            call_id = work._calls.latest.call_id
-            work._calls.reissue(call_id, f"again {attempt}", WorkStatus(WorkStage.PENDING))
+            call_id = node_of(work).calls.latest.call_id
+            node_of(work).calls.reissue(call_id, f"again {attempt}", WorkStatus(WorkStage.PENDING))
         assert [one.stage for one in work.statuses] == ["running", "pending"] * 2
 
     def test_a_call_that_goes_on_is_never_forgotten(self, make, monkeypatch):

@@ -1,6 +1,7 @@
 import pytest
 
 import lightgrid as L
+from lightgrid.component.node import node_of
 from lightgrid.component.status import WorkStage, WorkStatus
 from lightgrid.errors import ComponentError, UndeclaredAttributeError
 
@@ -94,14 +95,14 @@ def test_what_was_saved_shares_nothing_with_the_components():
 
 def test_calls_that_had_ended_are_known_again_and_one_that_had_not_is_made_again():
     root = Root()
-    table = root.branch.w._calls
+    table = node_of(root.branch.w).calls
     for key, stage in (("a", WorkStage.SUCCEEDED), ("b", WorkStage.FAILED), ("c", None)):
         table.add(key, f"id {key}", WorkStatus(WorkStage.PENDING))
         if stage is not None:
             table.advance(f"id {key}", WorkStatus(stage, returned=1, time_s=5.0))
     after = Root()
     L.App(after).load_state_dict(L.App(root).state_dict())
-    loaded = after.branch.w._calls
+    loaded = node_of(after.branch.w).calls
     assert list(loaded.records) == ["a", "b"]
     assert not loaded.decide("a", cache_calls=True, parallel=True).sends
     assert loaded.decide("c", cache_calls=True, parallel=True).sends

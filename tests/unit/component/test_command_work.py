@@ -1,6 +1,7 @@
 import pytest
 
 import lightgrid as L
+from lightgrid.component.node import node_of
 from lightgrid.errors import ComponentError, UnsupportedValueError
 
 
@@ -13,8 +14,8 @@ def test_the_variables_of_a_command_are_its_keyword_arguments():
 
 def test_a_call_adds_its_arguments_to_the_command():
     work = L.CommandWork(["prog", 1])
-    assert work._lightgrid_program((), {}) == ["prog", "1"]
-    assert work._lightgrid_program(("a", 2.5), {"name": "x y", "n": 3}) == [
+    assert node_of(work).program((), {}) == ["prog", "1"]
+    assert node_of(work).program(("a", 2.5), {"name": "x y", "n": 3}) == [
         "prog", "1", "a", "2.5", "--name", "x y", "--n", "3",
     ]  # fmt: skip
 
@@ -23,7 +24,7 @@ def test_a_command_gets_more_environment_and_a_works_options():
     work = L.CommandWork(
         ["x"], environment={"A": "1"}, options={"parallel": False, "raise_exception": False}
     )
-    assert work._lightgrid_environment() == {"A": "1"}
+    assert node_of(work).environment() == {"A": "1"}
     assert not work.parallel
     assert not work.raise_exception
 
@@ -56,4 +57,4 @@ def test_an_external_work_has_no_process_of_ours_and_says_how_to_join_later():
     work = L.ExternalWork(options={"raise_exception": False}, x=1)
     assert work.state_vars["vars"] == {"x": 1}
     assert work.connection is None
-    assert not work._launch
+    assert not node_of(work).options.launch

@@ -7,6 +7,7 @@ import pytest
 from unit.component.fake_app import FakeApp
 
 import lightgrid
+from lightgrid.component.node import node_of
 from lightgrid.errors import UnsupportedValueError
 from lightgrid.state.delta import Remove, Set, Splice
 from lightgrid.state.diff import diff_variables
@@ -178,7 +179,7 @@ def test_a_component_in_a_plain_list_is_refused_when_collected_with_what_to_do()
     app = started(root)
     mirror = copy.deepcopy(root.state["vars"])
     root.group.append(W())
-    node = root._lightgrid_node
+    node = node_of(root)
     (names,) = app.collect().values()
     with pytest.raises(UnsupportedValueError) as found:
         diff_variables(mirror, node.variables(), names)
@@ -197,14 +198,14 @@ def test_an_int_that_outgrows_64_bits_is_refused_when_collected():
     root.x = 2**63
     (names,) = app.collect().values()
     with pytest.raises(UnsupportedValueError, match=r"x: .* outside the range of 64-bit integers"):
-        diff_variables(mirror, root._lightgrid_node.variables(), names)
+        diff_variables(mirror, node_of(root).variables(), names)
 
 
 class TestReceiving:
     def received(self, *ops):
         work = W()
         app = started(work)
-        work._lightgrid_node.receive(list(ops))
+        node_of(work).receive(list(ops))
         assert app.collect() == {}  # what a work sent is no change of the flow's
         return work
 
@@ -225,7 +226,7 @@ class TestReceiving:
         work = W()
         started(work)
         work.count = 1
-        work._lightgrid_node.receive([Set(("count",), [1])])
+        node_of(work).receive([Set(("count",), [1])])
         work.count = 2
         assert work.count == 2
         assert work.state["vars"]["count"] == 2
@@ -243,7 +244,7 @@ class TestReceiving:
 
 def test_no_assignment_is_missed_by_a_collector_in_another_thread():
     work = W()
-    node = work._lightgrid_node
+    node = node_of(work)
     node.take_changed_names()
     seen, done = [], threading.Event()
 
@@ -264,7 +265,7 @@ def test_no_assignment_is_missed_by_a_collector_in_another_thread():
 def test_a_component_that_begins_anew_has_nothing_to_look_at_but_what_is_kept_elsewhere():
     root = Root()
     started(root)
-    node = root._lightgrid_node
+    node = node_of(root)
     mine = [1]
     root.x = 1
     root.items = mine

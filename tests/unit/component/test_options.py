@@ -9,6 +9,7 @@ import pytest
 from unit.component.fake_app import FakeApp
 
 import lightgrid as L
+from lightgrid.component.node import node_of
 from lightgrid.component.options import OptionChecker
 from lightgrid.errors import OptionError
 from lightgrid.testing import stepping
@@ -66,7 +67,7 @@ def test_a_call_that_may_take_no_time_at_all_has_no_meaning(option):
     "value", [0, 2, 1.5, numpy.float64(1.5), numpy.int64(3), Fraction(1, 2), None]
 )
 def test_every_kind_of_real_number_is_a_time(value):
-    grace_s = Worker(stop_grace_s=value)._stop_grace_s
+    grace_s = node_of(Worker(stop_grace_s=value)).options.stop_grace_s
     assert grace_s == value
     assert type(grace_s) in (float, type(None))
 

@@ -5,6 +5,7 @@ import pytest
 
 import lightgrid as L
 from lightgrid.component import flow as flow_module
+from lightgrid.component.node import node_of
 from lightgrid.component.schedule import Schedule, next_event
 from lightgrid.errors import ComponentError
 
@@ -31,8 +32,8 @@ class FakeBackend:
         self.run_count = 1
         self.told = []
 
-    def scheduled(self, owner, key, schedule):
-        self.told.append((owner.name, key, schedule.next_s))
+    def scheduled(self, flow, key, schedule):
+        self.told.append((flow.name, key, schedule.next_s))
 
 
 class Root(L.Flow):
@@ -56,12 +57,12 @@ def clock(monkeypatch):
 @pytest.fixture
 def root(clock):
     root = Root()
-    root._lightgrid_node.backend = FakeBackend()
+    node_of(root).backend = FakeBackend()
     return root
 
 
 def test_it_is_time_at_first_and_then_in_one_run_after_each_event(clock, root):
-    backend = root._lightgrid_node.backend
+    backend = node_of(root).backend
     fired = []
     for run, now_s in enumerate(range(0, 300, 20), 1):
         backend.run_count, clock.now_s = run, NOON + now_s
@@ -75,25 +76,25 @@ def test_it_is_time_at_first_and_then_in_one_run_after_each_event(clock, root):
 
 def test_events_that_were_missed_are_one(clock, root):
     assert root.asks("* * * * *")
-    root._lightgrid_node.backend.run_count, clock.now_s = 2, NOON + 1000
+    node_of(root).backend.run_count, clock.now_s = 2, NOON + 1000
     assert root.asks("* * * * *")
-    root._lightgrid_node.backend.run_count = 3
+    node_of(root).backend.run_count = 3
     assert not root.asks("* * * * *")
 
 
 def test_two_places_in_the_code_are_two_schedules_and_so_are_two_keys(clock, root):
     assert root.schedule("hourly")
-    root._lightgrid_node.backend.run_count = 2
+    node_of(root).backend.run_count = 2
     assert root.schedule("hourly")
     keys = [root.asks("daily", user_key=key) for key in "aab"]
     assert keys == [True, True, True]
-    root._lightgrid_node.backend.run_count = 3
+    node_of(root).backend.run_count = 3
     assert [root.asks("daily", user_key=key) for key in "abc"] == [False, False, True]
 
 
 def test_the_first_event_is_after_a_start_time(clock, root):
     assert root.asks("0 * * * *", start_time=datetime.fromtimestamp(NOON + 4000))
-    assert root._lightgrid_node.backend.told[0][2] == NOON + 7200
+    assert node_of(root).backend.told[0][2] == NOON + 7200
 
 
 def test_a_schedule_survives_a_resume_and_what_was_missed_meanwhile_is_due(clock, root):
@@ -104,7 +105,7 @@ def test_a_schedule_survives_a_resume_and_what_was_missed_meanwhile_is_due(clock
     def resumed(now_s):
         after = Root()
         L.App(after).load_state_dict(saved)
-        after._lightgrid_node.backend = FakeBackend()
+        node_of(after).backend = FakeBackend()
         clock.now_s = now_s
         return after.asks("hourly", user_key="k")
 

@@ -6,6 +6,7 @@ import pytest
 from unit.component.fake_app import FakeApp
 
 import lightgrid
+from lightgrid.component.node import node_of
 from lightgrid.state.delta import Remove, Set, Splice
 from lightgrid.state.values import same
 
@@ -48,13 +49,13 @@ class App(FakeApp):
     def __init__(self):
         super().__init__(Root())
 
-    def attached(self, component):
-        super().attached(component)
-        self.root = component if isinstance(component, Root) else self.root
+    def attached(self, node):
+        super().attached(node)
+        self.root = node.component if isinstance(node.component, Root) else self.root
 
     def receive(self, work, *ops):
         """Merge what a work has told, between two runs."""
-        work._lightgrid_node.receive(ops)
+        node_of(work).receive(ops)
 
     def written_into(self, work):
         """Which variables of a work the flow is taken to have changed."""
@@ -70,7 +71,7 @@ def app():
 
 
 def variables_of(component):
-    return component._lightgrid_node.variables()
+    return node_of(component).variables()
 
 
 def process_of(work):
@@ -130,7 +131,7 @@ def test_a_work_whose_containers_nobody_shares_is_not_copied():
     root = Around()
     identities = [id(root.w.big), id(root.w.big[0]), id(root.w.big[1]["a"])]
     app = FakeApp(root)
-    node = root.w._lightgrid_node
+    node = node_of(root.w)
     node.receive([Splice(("big", "0"), 1, 0, [3])])
     assert root.w.big == [[1, 3], {"a": [2]}]
     app.collect()
@@ -258,7 +259,7 @@ def test_within_a_run_a_work_is_changed_under_any_name_also_when_a_call_comes_be
     root = app.root
     losses = root.a.losses
     losses.append(1)
-    root.a._lightgrid_node.take_changed_names()  # as a call has them looked at
+    node_of(root.a).take_changed_names()  # as a call has them looked at
     losses.append(2)
     assert app.written_into(root.a) == ["losses"]
     assert root.a.losses == [1, 2]
@@ -278,7 +279,7 @@ def test_a_change_from_outside_of_what_variables_of_a_flow_share_is_made_and_loo
     root = app.root
     root.left.append(1)
     app.collect()
-    node = root._lightgrid_node
+    node = node_of(root)
     node.receive([Splice(("left",), 0, 1, [])])
     node.receive([Splice(("right",), 0, 1, [])])  # there is nothing left to remove
     assert root.left == root.right == []

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 import lightgrid as L
+from lightgrid.component.node import node_of
 from lightgrid.component.status import StatusReason, WorkStage, WorkStatus
 
 
@@ -19,11 +20,11 @@ def at(time_s, stage, reason="", **more):
 
 def work(process, *call):
     made = Worker()
-    made._process_status = process
+    node_of(made).process_status = process
     if call:
-        made._calls.add("key", "id", call[0])
+        node_of(made).calls.add("key", "id", call[0])
         for status in call[1:]:
-            made._calls.advance("id", status)
+            node_of(made).calls.advance("id", status)
     return made
 
 

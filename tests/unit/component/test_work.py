@@ -10,6 +10,8 @@ from unit.component.fake_app import FakeApp
 
 import lightgrid
 from lightgrid.component.backend import flow_code
+from lightgrid.component.calling import run_as_written
+from lightgrid.component.node import node_of
 from lightgrid.component.status import WorkStage
 from lightgrid.errors import ComponentError, UndeclaredAttributeError
 
@@ -129,7 +131,7 @@ class TestWhereAWorkRuns:
 
     def test_in_its_own_process_run_is_what_the_user_wrote(self):
         work = pickle.loads(pickle.dumps(Counter()))
-        work._lightgrid_join_process(None)
+        run_as_written(node_of(work), None)
         assert [work.run(1), work.run(1)] == [1, 2]
 
 
@@ -154,6 +156,63 @@ class TestDelete:
     def test_a_work_that_is_in_no_flow_says_so(self):
         with pytest.raises(ComponentError, match=r"Counter\.delete\(\): the work is in no flow"):
             Counter().delete()
+
+
+#: What a work might well call things of its own, and the framework has under such names too.
+NAMES = (
+    "_backend", "_cache_calls", "_calls", "_children", "_connection", "_host", "_launch",
+    "_members", "_names", "_node", "_options", "_parallel", "_port", "_process",
+    "_process_status", "_raise_exception", "_receive_updates", "_restart", "_results",
+    "_run_timeout_s", "_schedules", "_stall_timeout_s", "_start_with_flow", "_status",
+    "_stop_grace_s",
+)  # fmt: skip
+
+
+class Hoarder(lightgrid.Work):
+    def __init__(self):
+        super().__init__(parallel=True, port=1234)
+        self.count = 0
+        for name in NAMES:
+            setattr(self, name, f"my {name}")
+
+    def run(self):
+        self.count += 1
+
+
+class TestPrivateNames:
+    def test_a_work_may_call_its_own_things_whatever_it_likes(self):
+        root = Root()
+        root.own = Hoarder()
+        app = FakeApp(root)
+        root.own.run()
+        app.moved(root.own, WorkStage.SUCCEEDED)
+        root.own.run()
+        assert [name for name, _, _ in app.calls] == ["root.own"]
+        assert root.own.status.stage is WorkStage.SUCCEEDED
+        assert (root.own.parallel, root.own.host, root.own.port) == (True, "127.0.0.1", 1234)
+        there = pickle.loads(pickle.dumps(root.own))
+        assert {name: getattr(there, name) for name in NAMES} == {n: f"my {n}" for n in NAMES}
+        there.flush()
+        root.own.delete()
+        assert app.log[-1] == ("detached", "root.own")
+
+    def test_a_flow_may_too(self):
+        class Own(Root):
+            def __init__(self):
+                super().__init__()
+                self._schedules = self._children = self._node = None
+
+        root = Own()
+        assert root.schedule("hourly", user_key="one")
+        assert list(root.state["calls"]["scheduling"]) == ["hourly one"]
+
+    def test_what_the_framework_has_in_an_object_of_the_users_is_named_after_it(self):
+        work, plain = Counter(), {"count", "items", "_private"}
+        assert set(vars(work)) - plain == {"run"}
+        slots = [name for base in type(work).__mro__ for name in vars(base).get("__slots__", ())]
+        assert {name for name in slots if not name.startswith("__")} == {
+            "_lightgrid_dirty", "_lightgrid_node", "_lightgrid_vars",
+        }  # fmt: skip
 
 
 class TestPickling:
@@ -190,7 +249,7 @@ class TestPickling:
     def test_the_state_rules_hold_there(self):
         there = self.travelled(Counter())
         there.count = 2
-        assert list(there._lightgrid_node.dirty) == ["count"]
+        assert list(node_of(there).dirty) == ["count"]
         with pytest.raises(UndeclaredAttributeError):
             there.new = 1
 

@@ -1,7 +1,8 @@
 """A hub, and what stands around it in the flow's thread, without processes."""
 
 from lightgrid.component.component import note_reads
-from lightgrid.component.work import Work
+from lightgrid.component.node import node_of
+from lightgrid.component.work_node import WorkNode
 from lightgrid.runtime.hub import Hub
 from lightgrid.runtime.loop.outputs import Outputs
 from lightgrid.runtime.loop.statuses import StatusWriter
@@ -32,11 +33,10 @@ class FlowParts:
         more = {} if clock is None else {"clock": clock}
         self.statuses = StatusWriter(self.observer, self.outputs, **more)
         self.hub.commit("root", [((), [Set((), root.state)])])
-        for one in root._lightgrid_node.walk():
-            node = one._lightgrid_node
-            node.hold_containers(self.lent, of_work=isinstance(one, Work))
+        for node in node_of(root).walk():
+            node.hold_containers(self.lent)
             node.forget_changes()
-            if isinstance(one, Work):
+            if isinstance(node, WorkNode):
                 self.hub.add_work(
                     node.name, node.vars_place, node.variables(), receives_updates=False
                 )

@@ -4,6 +4,8 @@ import pickle
 
 import pytest
 
+from lightgrid.component.calling import run_as_written
+from lightgrid.component.node import node_of
 from lightgrid.component.work import Work
 from lightgrid.protocol.messages import CallState, Run
 from lightgrid.worker.calls import execute_call
@@ -34,8 +36,8 @@ class Sample(Work):
 @pytest.fixture
 def work():
     work = Sample()
-    work._lightgrid_node.key = "w"
-    work._lightgrid_join_process(None)
+    node_of(work).key = "w"
+    run_as_written(node_of(work), None)
     return work
 
 

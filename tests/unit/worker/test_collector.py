@@ -1,5 +1,6 @@
 import pytest
 
+from lightgrid.component.node import node_of
 from lightgrid.component.work import Work
 from lightgrid.protocol.messages import CallState, CallUpdate, Update
 from lightgrid.state.delta import Set, Splice
@@ -49,7 +50,7 @@ class Clock:
 @pytest.fixture
 def work():
     work = Sample()
-    work._lightgrid_node.key = "w"
+    node_of(work).key = "w"
     return work
 
 
@@ -115,7 +116,7 @@ def test_a_name_marked_between_names_and_values_is_taken_along(work, collector):
         work.b = 7
         work.a = 8
 
-    collector._node = node = ChangedMeanwhile(work._lightgrid_node, assign)
+    collector._node = node = ChangedMeanwhile(node_of(work), assign)
     collector.collect()
     assert ops_of(collector) == [Set(("a",), 8), Set(("b",), 7)]
     assert node.taken == [["a"], ["a", "b"]]
@@ -198,7 +199,7 @@ def test_everything_is_the_containers_and_what_was_assigned(work, collector, com
 def test_what_was_stored_when_an_interrupt_came_before_its_mark_is_told_with_everything(
     work, collector
 ):
-    work._lightgrid_node.store("a", 5)
+    node_of(work).store("a", 5)
     assert not collector.has_marks
     collector.collect(everything=True)
     assert ops_of(collector) == [Set(("a",), 5)]
@@ -210,7 +211,7 @@ def test_what_is_assigned_while_everything_is_collected_is_told_as_one_state(wor
         work.b = 7
         work.a = 8
 
-    collector._node = ChangedMeanwhile(work._lightgrid_node, assign)
+    collector._node = ChangedMeanwhile(node_of(work), assign)
     collector.collect(everything=True)
     assert ops_of(collector) == [Set(("a",), 8), Set(("b",), 7), Splice(("items",), 1, 0, [2])]
 

@@ -5,6 +5,7 @@ from queue import SimpleQueue
 
 import pytest
 
+from lightgrid.component.node import node_of
 from lightgrid.component.work import Work
 from lightgrid.errors import ComponentError
 from lightgrid.protocol.messages import CallState, CallUpdate, Update
@@ -35,7 +36,7 @@ def start():
     sides = []
 
     def begin(work):
-        work._lightgrid_node.key = "w"
+        node_of(work).key = "w"
         joining = Joining("127.0.0.1:1", "root.w", "token")
         side = WorkSide(work, joining, Interrupter(lambda: None), SimpleQueue())
         side.start()

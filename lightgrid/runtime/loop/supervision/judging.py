@@ -105,7 +105,7 @@ class Judge:
     def work_ended(self, seat: Seat, end: End, reason: StatusReason, message: str) -> None:
         """Judge what leaves a work without a process, and with it all calls that have no end."""
         work, given = seat.work, seat.take_given()
-        calls = len(work._calls.open_records())
+        calls = len(work.calls.open_records())
         verdict = seat.policy.judge(end, calls=calls, waiting=len(seat.waiting))
         if verdict.again:
             self._make_again(seat, given, message)

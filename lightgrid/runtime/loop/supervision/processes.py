@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from lightgrid.component.status import WorkStage
-from lightgrid.component.work import Work
+from lightgrid.component.work_node import WorkNode
 from lightgrid.protocol.messages import Run
 from lightgrid.runtime.hub import Hub
 from lightgrid.runtime.loop.outputs import Outputs
@@ -42,9 +42,9 @@ class Processes:
     def start(self, seat: Seat) -> None:
         """Start one where there is none; where one is about to end, start the next after it."""
         work = seat.work
-        if not work._launch:
+        if not work.options.launch:
             self._starter.invite(seat)
-        elif seat.process is None and work._lightgrid_program((), {}) is None:
+        elif seat.process is None and not work.is_program:
             self._launch(seat, None)
         elif seat.process is not None and seat.process.stopping:
             seat.starts_at_s = 0.0
@@ -66,7 +66,7 @@ class Processes:
 
     def call(self, seat: Seat, run: Run) -> None:
         """Have a call made; what has to run for it is started."""
-        if not seat.work._launch:
+        if not seat.work.options.launch:
             self._starter.invite(seat)
             self._give(seat, run)
             return
@@ -78,7 +78,7 @@ class Processes:
         """Give the calls that wait to a process that can take them, or start one."""
         if seat.process is None and seat.waiting:
             first = seat.waiting[0]
-            program = seat.work._lightgrid_program(first.args, first.kwargs)
+            program = seat.work.program(first.args, first.kwargs)
             self._launch(seat, program)
             if program is not None:
                 self._give(seat, seat.waiting.pop(0))
@@ -110,7 +110,7 @@ class Processes:
         """Have the launcher ask a process to end."""
         self._starter.ask_to_end(process)
 
-    def grace_of(self, work: Work) -> float:
+    def grace_of(self, work: WorkNode) -> float:
         """Return how long a work may take to end, in seconds."""
         return self._starter.grace_of(work)
 
@@ -121,6 +121,6 @@ class Processes:
 
     def _launch(self, seat: Seat, program: list[str] | None) -> None:
         seat.starts_at_s = None
-        attempt = seat.work._process_status.attempt + 1
+        attempt = seat.work.process_status.attempt + 1
         self._statuses.process_moved(seat.work, WorkStage.STARTED, attempt=attempt)
         seat.process = self._starter.launch(seat, program)

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 
 from lightgrid.component.failure_policy import FailurePolicy
-from lightgrid.component.work import Work
+from lightgrid.component.work_node import WorkNode
 from lightgrid.protocol.messages import CallError, CallUpdate, Run
 
 
@@ -67,7 +67,7 @@ class Seat:
         removed: The work has left the tree: nobody asks how its process ends.
     """
 
-    work: Work
+    work: WorkNode
     name: str
     policy: FailurePolicy
     process: Process | None = None

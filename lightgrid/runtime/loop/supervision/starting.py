@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from lightgrid.component.work import Work
+from lightgrid.component.work_node import WorkNode
 from lightgrid.errors import WorkFailedError, short_name
 from lightgrid.process.work_spec import WorkSpec, work_command
 from lightgrid.runtime.hub import Hub
@@ -37,7 +37,7 @@ class Surroundings:
     """
 
     connection_of: Callable[[str], Mapping[str, str]]
-    spec_of: Callable[[Work, float], WorkSpec]
+    spec_of: Callable[[WorkNode, float], WorkSpec]
     run_dir: RunDir
     stop_grace_s: float
 
@@ -72,9 +72,9 @@ class Starter:
         self._launched = launched
         self._not_launched = not_launched
 
-    def grace_of(self, work: Work) -> float:
+    def grace_of(self, work: WorkNode) -> float:
         """Return how long a work may take to end, in seconds."""
-        own = work._stop_grace_s
+        own = work.options.stop_grace_s
         return self._surroundings.stop_grace_s if own is None else own
 
     def launch(self, seat: Seat, program: list[str] | None) -> Process:
@@ -115,8 +115,8 @@ class Starter:
         """Say how a process joins that no one starts."""
         name, work = seat.name, seat.work
         self._outputs.step(lambda: self._hub.allow_again(name))
-        if work._connection is None:
-            connection = work._connection = dict(self._surroundings.connection_of(name))
+        if work.connection is None:
+            connection = work.connection = dict(self._surroundings.connection_of(name))
             how = " ".join(f"{key}={value}" for key, value in connection.items())
             self._observer.said(f"{short_name(name)} waits for a process that dials in with: {how}")
 
@@ -129,7 +129,7 @@ class Starter:
             launch_id=process.launch_id,
             work=name,
             command=command,
-            environment={**work._lightgrid_environment(), **connection},
+            environment={**work.environment(), **connection},
             log_file=log_file,
             stop_grace_s=self.grace_of(work),
             handed_over=handed_over,

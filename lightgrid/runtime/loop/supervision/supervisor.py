@@ -8,7 +8,7 @@ from typing import Final
 
 from lightgrid.component.failure_policy import End, FailurePolicy
 from lightgrid.component.status import StatusReason, WorkStage
-from lightgrid.component.work import Work
+from lightgrid.component.work_node import WorkNode
 from lightgrid.errors import short_name
 from lightgrid.protocol.messages import CallError, CallState, CallUpdate, Run
 from lightgrid.runtime.hub import Hub
@@ -62,7 +62,7 @@ class Supervisor:
             hub, outputs, self._starter, statuses, timers, self._watch.begin
         )
         self._judge = Judge(statuses, self._processes)
-        self._seats: dict[Work, Seat] = {}
+        self._seats: dict[WorkNode, Seat] = {}
         self._names: dict[str, Seat] = {}
         self._by_launch: dict[str, Seat] = {}
         self._exits: list[tuple[Seat, Process]] = []
@@ -83,14 +83,14 @@ class Supervisor:
         """How many processes were started and have not ended."""
         return len(self._by_launch)
 
-    def is_active(self, work: Work) -> bool:
+    def is_active(self, work: WorkNode) -> bool:
         """Tell whether a work has a process, also one from outside, or will have one."""
         seat = self._seat(work)
-        if not work._launch:
+        if not work.options.launch:
             return self._hub.is_held(seat.name)
         return seat.is_running or bool(seat.waiting) or seat.starts_at_s is not None
 
-    def start(self, work: Work) -> None:
+    def start(self, work: WorkNode) -> None:
         """Start the work's process, unless it has one.
 
         A work that was stopped starts again once its old process is gone. A
@@ -98,11 +98,11 @@ class Supervisor:
         """
         self._processes.start(self._seat(work))
 
-    def call(self, work: Work, run: Run) -> None:
+    def call(self, work: WorkNode, run: Run) -> None:
         """Have a call made; what has to run for it is started."""
         self._processes.call(self._seat(work), run)
 
-    def stop(self, work: Work, reason: StatusReason = StatusReason.STOP_REQUESTED) -> None:
+    def stop(self, work: WorkNode, reason: StatusReason = StatusReason.STOP_REQUESTED) -> None:
         """Ask a work to end. Its calls count as stopped from now on."""
         seat = self._seat(work)
         seat.waiting.clear()
@@ -110,13 +110,13 @@ class Supervisor:
         seat.starts_at_s = None
         self._statuses.open_calls_moved(work, WorkStage.STOPPED, reason)
         self._statuses.process_moved(work, WorkStage.STOPPED, reason)
-        if work._launch:
+        if work.options.launch:
             self._processes.end(seat)
         else:
             grace_s = self._processes.tell_to_leave(seat)
             self._leaving[seat.name] = time.monotonic() + grace_s
 
-    def remove(self, work: Work) -> None:
+    def remove(self, work: WorkNode) -> None:
         """End the process of a work that leaves the tree, and keep nothing of it."""
         seat = self._seats.pop(work, None)
         if seat is None:
@@ -146,20 +146,20 @@ class Supervisor:
 
     # --- what happens ---------------------------------------------------------------------
 
-    def joined(self, work: Work) -> None:
+    def joined(self, work: WorkNode) -> None:
         """Note that a process has registered as the work."""
         seat = self._seat(work)
         if seat.process is not None:
             seat.process.joined = True
             if not seat.process.is_ours:
                 self._processes.go_on(seat)  # it may take calls as commands now
-        elif not work._launch:
-            attempt = work._process_status.attempt + 1
+        elif not work.options.launch:
+            attempt = work.process_status.attempt + 1
             self._statuses.process_moved(work, WorkStage.STARTED, attempt=attempt)
 
-    def changed(self, work: Work) -> None:
+    def changed(self, work: WorkNode) -> None:
         """Note that state of the work has changed."""
-        if work._stall_timeout_s is not None:
+        if work.options.stall_timeout_s is not None:
             self._seat(work).changed_s = time.monotonic()
 
     def take_exit(self, event: Exited) -> None:
@@ -183,7 +183,7 @@ class Supervisor:
             process.death = CallError("ProcessDied", what)
             self._hub.process_gone(seat.name, process.death)
 
-    def call_moved(self, work: Work, update: CallUpdate) -> None:
+    def call_moved(self, work: WorkNode, update: CallUpdate) -> None:
         """Note what the work, or who knows of its end, says of a call."""
         seat = self._seat(work)
         if update.state is CallState.RUNNING:
@@ -198,14 +198,14 @@ class Supervisor:
         for seat, process in exits:
             self._judge.process_ended(seat, process)
 
-    def lost(self, work: Work) -> bool:
+    def lost(self, work: WorkNode) -> bool:
         """Note that a work was not heard of for its lease.
 
         Returns:
             Whether it is lost; a launched process lives and may only be busy.
         """
         seat = self._seat(work)
-        if work._launch and seat.process is not None:
+        if work.options.launch and seat.process is not None:
             return False
         what = f"{short_name(work.name)} was not heard of any more"
         self._judge.work_ended(seat, End.LOST, StatusReason.LOST, what)
@@ -226,9 +226,11 @@ class Supervisor:
     def _timed_out(self, seat: Seat, call_id: str, reason: StatusReason, what: str) -> None:
         self._judge.call_timed_out(seat, call_id, reason, what)
 
-    def _seat(self, work: Work) -> Seat:
+    def _seat(self, work: WorkNode) -> Seat:
         seat = self._seats.get(work)
         if seat is None:
-            policy = FailurePolicy(work._restart, raise_exception=work.raise_exception)
+            policy = FailurePolicy(
+                work.options.restart, raise_exception=work.options.raise_exception
+            )
             seat = self._seats[work] = self._names[work.name] = Seat(work, work.name, policy)
         return seat

@@ -27,11 +27,11 @@ class CallWatch:
 
     def begin(self, seat: Seat, call_id: str) -> None:
         """Watch a call that runs from now on, unless it has ended already."""
-        work = seat.work
+        options = seat.work.options
         if call_id not in seat.given:
             return
         seat.changed_s = begin_s = time.monotonic()
-        run_timeout_s, stall_timeout_s = work._run_timeout_s, work._stall_timeout_s
+        run_timeout_s, stall_timeout_s = options.run_timeout_s, options.stall_timeout_s
         if run_timeout_s is not None:
             what = f"it ran for {run_timeout_s:g} s"
             self._timers.after(

@@ -6,6 +6,7 @@ import signal
 import pytest
 
 import lightgrid as L
+from lightgrid.component.node import node_of
 from lightgrid.runtime.hub import OutsideUpdate
 from lightgrid.runtime.loop import runs
 from lightgrid.runtime.reporting.observer import Observer
@@ -72,7 +73,7 @@ def test_what_comes_in_is_merged_although_each_run_changes_the_flow(monkeypatch)
 
     def step(root):
         if root.count == 3:
-            hub = root._lightgrid_node.backend._hub
+            hub = node_of(root).backend._hub
             hub.outside.request(OutsideUpdate([Set(("vars", "items"), ["wished"])], "outside:me"))
         if root.items:
             root.stop("it came")

@@ -7,6 +7,7 @@ import pytest
 from unit.runtime.flow_parts import FlowParts
 
 import lightgrid as L
+from lightgrid.component.node import node_of
 from lightgrid.errors import UnsupportedValueError
 from lightgrid.protocol.messages import Run
 from lightgrid.runtime.loop.flow_changes import FlowChanges
@@ -36,14 +37,13 @@ class Changes(FlowParts):
     def __init__(self):
         super().__init__(Root())
         self.changes = FlowChanges(self.hub, self.outputs)
-        for one in self.root._lightgrid_node.walk():
-            node = one._lightgrid_node
+        for node in node_of(self.root).walk():
             node.held.lent = self.changes.lent
             node.notify = functools.partial(self.changes.note, node)
 
     def call(self, work, call_id):
         """As the backend makes a call to a process that is there."""
-        self.changes.capture(work)
+        self.changes.capture(node_of(work))
         self.outputs.step(lambda: self.hub.call(work.name, Run(call_id)))
 
 
@@ -132,9 +132,9 @@ def test_a_component_that_came_and_was_written_to_in_one_run_is_told_whole(parts
     root = parts.root
     late = Worker()
     root.late = late
-    parts.changes.add_component(late)
-    node = late._lightgrid_node
-    node.hold_containers(parts.changes.lent, of_work=True)
+    parts.changes.add_component(node_of(late))
+    node = node_of(late)
+    node.hold_containers(parts.changes.lent)
     node.notify = functools.partial(parts.changes.note, node)
     node.forget_changes()
     parts.outputs.step(
@@ -155,9 +155,9 @@ def test_a_value_that_is_no_state_is_refused_at_the_call_and_found_again(parts):
     w.x = 7
     for _ in range(2):
         with pytest.raises(UnsupportedValueError, match=r"items\.0: a value of type set"):
-            parts.changes.capture(w)
+            parts.changes.capture(node_of(w))
     w.items.pop()
-    parts.changes.capture(w)
+    parts.changes.capture(node_of(w))
     assert parts.changes.send() == (True, [])
     assert parts.tree("works", "w", "vars", "x") == 7
 

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 import lightgrid as L
+from lightgrid.component.node import node_of
 from lightgrid.runtime.loop.supervision.obituary import signal_name
 from lightgrid.runtime.reporting.observer import Observer
 
@@ -299,7 +300,7 @@ class Steps(L.Flow):
 
 
 def tree_of(root):
-    return root._lightgrid_node.backend._hub.read(())[1]
+    return node_of(root).backend._hub.read(())[1]
 
 
 def test_no_process_is_started_or_ended_and_nothing_is_told_while_the_flow_runs():
@@ -416,7 +417,7 @@ def test_a_stop_and_a_call_behind_it_in_one_run_make_the_call_by_the_next_proces
     root = Steps(first, second, wait)
     assert execute(root, launcher).message == "done"
     assert root._seen[1] is True
-    ends = [record.status.stage for record in root.w._calls.records.values()]
+    ends = [record.status.stage for record in node_of(root.w).calls.records.values()]
     assert ends == ["stopped", "stopped"]
     assert launcher.launches[0].was_asked == 1
 
@@ -445,7 +446,7 @@ def test_a_process_that_dials_in_is_told_how_in_the_run_that_makes_its_work():
         return root.late.connection
 
     def check(root):
-        starter = root._lightgrid_node.backend._supervisor._processes._starter
+        starter = node_of(root).backend._supervisor._processes._starter
         return starter._surroundings.connection_of("root.late")
 
     class Late(Steps):
@@ -474,7 +475,7 @@ class Program(L.Flow):
     def run(self):
         for number in self._numbers:
             self.w.run(number)
-        if not self.w._calls.open_records():
+        if not node_of(self.w).calls.open_records():
             if self._then is not None:
                 self._then(self)
             self.stop()

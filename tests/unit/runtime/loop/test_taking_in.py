@@ -5,6 +5,7 @@ import signal
 import threading
 
 import lightgrid as L
+from lightgrid.component.node import node_of
 from lightgrid.protocol.messages import Batch, CallError, CallState, CallUpdate
 from lightgrid.runtime.reporting.observer import Observer
 from lightgrid.state.delta import Set
@@ -14,18 +15,18 @@ class Peer:
     """A process that joined as a work: what it sends is taken by the hub at once."""
 
     def __init__(self, work):
-        self._hub = work._lightgrid_node.backend._hub
+        self._hub = node_of(work).backend._hub
         works = self._hub.works
         session = works.register(work.name, f"instance of {work.name}", [], "test").session_id
         self._stream = works.open_stream(session, "deltas")
         self._work = work
         self._seq = 0
 
-    def send(self, state=None, error=None, result=None, **variables):
+    def send(self, state=None, error=None, result=None, call=None, **variables):
         self._seq += 1
         first = [Set((), {})] if self._seq == 1 else []
         ops = first + [Set((name,), value) for name, value in variables.items()]
-        call_id = self._work._calls.latest.call_id
+        call_id = (call or node_of(self._work).calls.latest).call_id
         calls = [] if state is None else [CallUpdate(call_id, state, result, error)]
         batch = Batch(self._seq, ops, calls, snapshot=self._seq == 1)
 
@@ -104,7 +105,7 @@ def external():
 
 
 def assert_tree_is_as_the_flow_sees_it(root):
-    works = root._lightgrid_node.backend._hub.read(("structures", "members", "works"))[1]
+    works = node_of(root).backend._hub.read(("structures", "members", "works"))[1]
     assert works == root.state["structures"]["members"]["works"]
 
 
@@ -159,7 +160,7 @@ def test_a_call_that_succeeded_before_its_process_died_has_succeeded():
         launcher.end("root.members.0", -signal.SIGKILL)
 
     def then(root, work):
-        record = work._calls.latest
+        record = node_of(work).calls.latest
         root.stop(f"{record.status.stage} {record.status.result} {work.x} {work.status.stage}")
 
     outcome = execute(Root(Worker(), meanwhile=meanwhile, then=then), launcher)
@@ -238,14 +239,12 @@ def test_calls_queued_behind_one_that_is_always_made_again_are_made_once():
 
     def meanwhile(work):
         work.run(2)
-        first, second = work._calls.records.values()
+        first, second = node_of(work).calls.records.values()
         given.append(second.call_id)
-        peer = Peer(work)
-        peer._work = type("First", (), {"_calls": type("T", (), {"latest": first})})
-        peer.send(CallState.SUCCEEDED)
+        Peer(work).send(CallState.SUCCEEDED, call=first)
 
     def then(root, work):
-        _, second = work._calls.records.values()
+        _, second = node_of(work).calls.records.values()
         given.append(second.call_id)
         root.stop()
 
