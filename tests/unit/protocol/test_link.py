@@ -304,6 +304,7 @@ def test_a_process_that_started_with_a_write_is_not_told_of_it():
     flow_writes(link, 2, "b")
     link.call(Run("c"))
     join(link)
+    assert link.dump().start_revision == 1
     (run,) = told_of(link, Told(revision=1), Run)
     assert [op.insert for op in run.ops] == [["b"]]
 
