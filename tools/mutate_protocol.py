@@ -293,6 +293,7 @@ def main() -> int:
     )
     parser.add_argument("--seeds", type=int, default=300, help="schedules to play for each")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--known", action="store_true", help="only what may survive: does it?")
     parser.add_argument("--list", action="store_true", help="show the mutants, play none")
     arguments = parser.parse_args()
     names = arguments.files or sorted(path.name for path in PROTOCOL.glob("*.py"))
@@ -300,7 +301,10 @@ def main() -> int:
     if arguments.list:
         print(*(f"{mutant.line}: {mutant.key}" for mutant in mutants), sep="\n")
         return 0
-    known, survivors, counts = explained(), set[str](), {_KILLED: 0, _SURVIVED: 0, _UNBORN: 0}
+    known = explained()
+    if arguments.known:
+        mutants = [mutant for mutant in mutants if mutant.key in known]
+    survivors, counts = set[str](), {_KILLED: 0, _SURVIVED: 0, _UNBORN: 0}
     for mutant, end in play_all(mutants, arguments.seeds, arguments.jobs):
         counts[end] = counts.get(end, 0) + 1
         if end == _SURVIVED:

@@ -6,6 +6,8 @@ production does with a thread, an event loop and gRPC: opening streams, carrying
 messages, beginning and ending calls.
 """
 
+from dataclasses import replace
+
 from simulation.edits import EditedWork, edit_by_user_code
 from simulation.network import LOST, Ended, Lost, Opening, Register, Release
 
@@ -23,7 +25,8 @@ from lightgrid.protocol.messages import (
     Stop,
     Update,
 )
-from lightgrid.state.delta import Set
+from lightgrid.state.delta import Assignments, Set
+from lightgrid.state.values import SCALAR_TYPES
 from lightgrid.worker.collector import Collector
 
 #: Why a work that obeys may be sent away. WORK_HELD: it was no one's turn for a minute.
@@ -184,7 +187,7 @@ class Process:
                 continue
             self.world.checks.sent(self, batch)
             for part in split(self.world.rng, batch):
-                self.deltas.send_up(part)
+                self.deltas.send_up(as_decoded(part))
 
     def leave(self):
         """End the call that runs, collect for the last time, say goodbye."""
@@ -269,6 +272,15 @@ class Process:
 def error_of(message):
     """Return what a client raises for the end of a stream; None when it ended with OK."""
     return FlowUnavailableError("lost") if message is LOST else message.error
+
+
+def as_decoded(part):
+    """Return a message as the server reads it: scalars that are assigned as one dict."""
+    if part.ops and all(
+        type(op) is Set and len(op.path) == 1 and type(op.value) in SCALAR_TYPES for op in part.ops
+    ):
+        return replace(part, ops=Assignments({op.path[0]: op.value for op in part.ops}))
+    return part
 
 
 def split(rng, batch):

@@ -182,6 +182,7 @@ def test_a_misfit_asks_for_a_snapshot_and_a_misfit_inside_one_is_a_bug():
     misfit = Splice(("x",), 9, 0, [1])
     assert reason_of(link.offer, stream, Batch(2, [misfit]), 0.0) is Reason.SNAPSHOT_REQUIRED
     assert link.acked_seq == 1
+    assert link.register("one", "s", (), TERMS, 0.0).snapshot_required
     stream = join(link)
     whole = Batch(3, [Set((), {"x": []}), misfit], snapshot=True)
     assert reason_of(link.offer, stream, whole, 0.0) is Reason.BAD_OP
@@ -304,6 +305,7 @@ def test_a_process_that_started_with_a_write_is_not_told_of_it():
     flow_writes(link, 2, "b")
     link.call(Run("c"))
     join(link)
+    assert link.dump().start_revision == 1
     (run,) = told_of(link, Told(revision=1), Run)
     assert [op.insert for op in run.ops] == [["b"]]
 
@@ -367,3 +369,23 @@ def test_a_call_that_ended_while_it_waited_to_be_told_is_not_told():
     link.commands(told)
     link.offer(stream, Batch(2, calls=[CallUpdate("99", CallState.CANCELLED)]), 0.0)
     assert [run.call_id for run in told_of(link, told, Run)][-1] == "98"
+
+
+def test_the_end_of_an_older_stream_takes_nothing_from_the_newer_one():
+    link = new_link()
+    old = join(link)
+    link.offer(old, SNAPSHOT, 0.0)
+    new = link.session.open_stream("deltas")
+    link.offer(new, Batch(2, [Splice(("x",), 0, 0, [1])], more=True), 0.0)
+    link.close_delta_stream(old)
+    assert link.offer(new, Batch(2, [Splice(("x",), 1, 0, [2])]), 0.0)
+    assert link.replica.published == {"x": [1, 2]}
+
+
+def test_a_work_that_gets_the_state_at_first_has_seen_all_that_the_flow_wrote():
+    link = new_link()
+    join(link)
+    flow_writes(link, 1, "a")
+    told = Told()
+    _, update = link.commands(told, include_state={"x": ["a"]})
+    assert (update.revision, told.revision) == (1, 1)

@@ -6,7 +6,8 @@ from lightgrid.errors import MisfitError, Reason, RefusedError
 from lightgrid.protocol import replica as replica_module
 from lightgrid.protocol.messages import Batch
 from lightgrid.protocol.replica import MAX_PENDING_BATCHES, MAX_PENDING_BYTES, Replica
-from lightgrid.state.delta import Remove, Set, Splice, apply
+from lightgrid.state.delta import Assignments, Remove, Set, Splice, apply, apply_fitting
+from lightgrid.state.values import copy_value
 
 
 class Flow:
@@ -170,3 +171,108 @@ def test_there_is_room_for_eight_batches_or_four_mebibytes():
     assert flow.replica.has_room
     flow.take(Set(("x",), 1), size_bytes=MAX_PENDING_BYTES)
     assert not flow.replica.has_room
+
+
+# --- batches that assign scalars alone ---------------------------------------------
+
+
+def assign(flow, **values):
+    flow.seq += 1
+    flow.replica.take(Batch(flow.seq, Assignments(values)))
+
+
+def test_batches_of_scalars_are_merged_as_one_and_once():
+    flow = Flow({"x": 0, "y": 0})
+    assign(flow, x=1)
+    assign(flow, x=2, y=3)
+    assert flow.replica.pending_ops == 3
+    assert flow.replica.merge(flow.view) == [Set(("x",), 2), Set(("y",), 3)]
+    assert flow.replica.pending_ops == 0
+    assert list(flow.replica.merge(flow.view)) == []
+    assign(flow, x=4)
+    assert flow.replica.merge(flow.view) == [Set(("x",), 4)]
+
+
+def test_what_the_flow_wrote_stands_over_a_batch_of_scalars():
+    flow = Flow({"x": 0, "y": 0}, receives_updates=True)
+    flow.write(Set(("x",), 5))
+    assign(flow, x=1, y=1)
+    assert flow.merge() == {"x": 5, "y": 1}
+
+
+def reason_of(flow, ops, **options):
+    flow.seq += 1
+    with pytest.raises(RefusedError) as refused:
+        flow.replica.take(Batch(flow.seq, ops, **options))
+    return refused.value.reason
+
+
+# --- what is refused ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "ops",
+    [[], [Set(("x",), 1)], [Set((), 5)], [Splice((), 0, 0, [])], [Remove(())],
+     [Set((), {}), Set((), {"x": 1})], [Set((), {"z": 1})], [Set((), {}), Set(("z",), 1)]],
+    ids=repr,
+)  # fmt: skip
+def test_a_snapshot_sets_the_empty_path_at_first_and_declared_variables_alone(ops):
+    flow = Flow({"x": 0})
+    assert reason_of(flow, ops, snapshot=True) is Reason.BAD_OP
+    assert flow.replica.published == {"x": 0}
+
+
+@pytest.mark.parametrize(
+    "ops",
+    [[Set((), {"x": 1})], [Remove(("x",))], [Set(("z",), 1)], Assignments({"x": 1, "z": 1})],
+    ids=str,
+)
+def test_a_change_is_one_of_declared_variables_and_removes_none(ops):
+    flow = Flow({"x": 0})
+    assert reason_of(flow, ops) is Reason.BAD_OP
+    assert flow.replica.published == {"x": 0}
+    assert flow.replica.pending_ops == 0
+
+
+def test_a_snapshot_over_the_limit_is_refused():
+    flow = Flow({"x": []}, max_nodes=5)
+    assert reason_of(flow, [Set((), {"x": [1] * 9})], snapshot=True) is Reason.LIMIT_EXCEEDED
+    assert flow.replica.published == {"x": []}
+
+
+def test_the_limit_counts_what_was_kept_over_a_restart():
+    flow = Flow({"x": [], "y": []}, max_nodes=12)
+    flow.take(Set(("x",), [1] * 8))
+    again = Flow({"x": [], "y": []}, max_nodes=12)
+    again.replica.load(flow.replica.dump())
+    assert reason_of(again, [Set(("y",), [1] * 8)]) is Reason.LIMIT_EXCEEDED
+
+
+# --- bounds -------------------------------------------------------------------------
+
+
+def assert_the_flow_sees_what_it_wrote(flow):
+    expected = copy_value(flow.replica.published)
+    apply_fitting(expected, [write.op for write in flow.replica.overlay])
+    assert expected == flow.view
+
+
+def test_nothing_of_many_writes_is_lost_at_any_moment(monkeypatch):
+    monkeypatch.setattr(replica_module, "_MAX_TOLD_WRITES", 10)
+    monkeypatch.setattr(replica_module, "_MAX_WRITES_PER_VARIABLE", 4)
+    flow = Flow({"x": [], "y": 0}, receives_updates=True)
+    told_revision = 0
+    for number in range(100):
+        flow.write(Splice(("x",), 0, 0, [number]))
+        _, told_revision = flow.replica.tell(told_revision)
+        assert_the_flow_sees_what_it_wrote(flow)
+
+
+def test_what_was_told_with_a_call_is_kept_however_much_it_is(monkeypatch):
+    monkeypatch.setattr(replica_module, "_MAX_TOLD_WRITES", 4)
+    monkeypatch.setattr(replica_module, "_MAX_WRITES_PER_VARIABLE", 2)
+    flow = Flow({"x": []})
+    for number in range(12):
+        flow.write(Splice(("x",), 0, 0, [number]))
+        flow.replica.tell(0)
+    assert [write.revision for write in flow.replica.overlay] == list(range(1, 13))
