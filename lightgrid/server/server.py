@@ -131,6 +131,7 @@ class Server:
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         try:
             address = self._bind(server)
+            self._hub.serve()
             await server.start()
         except Exception as error:
             self._ready.set_exception(error)

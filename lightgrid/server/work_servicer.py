@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from lightgrid.errors import Reason, RefusedError
+from lightgrid.errors import ClosedError, Reason, RefusedError
 from lightgrid.protocol.stream import Wake
 from lightgrid.runtime.hub import Hub
 from lightgrid.server.edge import caller
@@ -29,6 +29,8 @@ class WorkServicer(work_service_pb2_grpc.WorkServiceServicer):
         """Let a process join as a work."""
         generation = self._hub.works.generation_of(request.work)
         caller().check_work(request.work, generation)
+        if self._hub.is_draining:  # its streams would end at once
+            raise ClosedError("the server ends; try again")
         if not request.instance_id:
             raise RefusedError(Reason.BAD_OP, "instance_id is empty")
         registration = self._hub.works.register(

@@ -575,6 +575,9 @@ def test_a_server_that_ends_lets_streams_end_in_order():
     wait_until(lambda: flow.hub.works.acked_seq_of(peer.work) == 2)
     flow.server.stop()
     assert deltas.call.result().acked_seq == 2
+    flow.server = Server(flow.hub, flow.auth, Listen())
+    flow.server.start()
+    assert not flow.hub.is_draining  # another server lets peers come again
     assert all(command.HasField("ack") for command in commands)  # and then its end, with OK
     deltas.queue.put(None)
     flow.close()

@@ -220,7 +220,7 @@ NODE = st.recursive(
 def test_a_tree_told_in_parts_is_the_same_tree(tree, limit):
     try:
         messages = encode_news(snapshot_news("id", 5, tree, 12.5, "root"), limit, 7)
-    except UnsupportedValueError:
+    except RefusedError:
         assume(False)
     joiner = NewsJoiner()
     *early, news = [joiner.offer(part) for part in _over_the_wire(messages, limit)]

@@ -277,6 +277,10 @@ class Hub:
         self.asks.close()
         self.watchers.ring()
 
+    def serve(self) -> None:
+        """Let peers come: a server listens. One may come after another that has ended."""
+        self.is_draining = False
+
     def drain(self) -> None:
         """Have every stream end in order: whoever still speaks is to come again."""
         self.is_draining = True
