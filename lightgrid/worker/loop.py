@@ -98,6 +98,7 @@ class WorkLoop:
         self._cost_s = 0.0  # of the last collection
         self._calls = KnownCalls()
         self._complaints: set[str] = set()
+        self._inherited: set[str] = set()  # complaints about what the last call has left
         self._holds: set[tuple[int, object]] = set()  # by thread: batches that are open
         self._held_back: list[Update] = []
         self._batch_ended = False  # the next collection is to find all that it changed
@@ -195,8 +196,10 @@ class WorkLoop:
 
     def _complain(self, errors: list[UnsupportedValueError]) -> None:
         """Fail the running call for what cannot be state; between calls, say it, but once."""
-        if errors and self._calls.current is not None:
-            first = errors[0]
+        if self._calls.current is not None:
+            first = next((error for error in errors if str(error) not in self._inherited), None)
+            if first is None:
+                return
             self._complaints.add(str(first))
             self._interrupter.interrupt(
                 lambda: UnsupportedValueError(first.path, first.what, first.component)
@@ -296,6 +299,8 @@ class WorkLoop:
         ends: list[CallUpdate] = []
 
         def end_after(errors: list[UnsupportedValueError]) -> list[CallUpdate]:
+            # The next call is not to be interrupted for what it has found: it may replace it.
+            self._inherited = {str(error) for error in errors}
             is_spoilt = errors and update.state is CallState.SUCCEEDED
             self._complaints.update(str(error) for error in errors[:1] if is_spoilt)
             ends.append(spoilt(update, errors[0]) if is_spoilt else update)

@@ -1,5 +1,7 @@
 """What is too large: the call fails and says what, where and by which limit; all else arrives."""
 
+import time
+
 import pytest
 
 import lightgrid as L
@@ -148,3 +150,36 @@ def test_a_first_value_that_is_too_large_is_refused_where_it_is_assigned(what):
 def test_first_values_that_are_too_large_together_are_refused_where_the_work_is_made():
     with pytest.raises(UnsupportedValueError, match=r"b: with this value .* max_nodes"):
         L.ExternalWork(a=[0] * 400_000, b=[0] * 700_000)
+
+
+class Tidy(L.Work):
+    def __init__(self):
+        super().__init__(parallel=True, raise_exception=False)
+        self.items = []
+
+    def run(self, is_bad):
+        if is_bad:
+            self.items.append({1})
+            return
+        # Long enough for many looks at what the last call has left.
+        deadline_s = time.monotonic() + 0.3
+        while time.monotonic() < deadline_s:
+            time.sleep(0.001)
+        self.items = ["good"]
+
+
+def test_a_call_may_replace_what_the_last_one_has_left_in_a_variable_and_cannot_be_state():
+    class Root(L.Flow):
+        def __init__(self):
+            super().__init__()
+            self.w = Tidy()
+
+        def run(self):
+            pass
+
+    root = Root()
+    with stepping(root, see=lambda: None) as app:
+        app.run_until(lambda: True)
+        assert call(app, root.w, True).reason == "invalid_state"
+        assert call(app, root.w, False).stage == "succeeded"
+        assert root.w.items == ["good"]
