@@ -17,7 +17,6 @@ applies it when it begins the call, so it stays in the overlay until then.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
@@ -25,6 +24,7 @@ from typing import Final
 
 from lightgrid.errors import Reason, RefusedError
 from lightgrid.protocol.messages import Batch
+from lightgrid.protocol.overlay import FlowWrite, Overlay
 from lightgrid.state.delta import (
     Assignments,
     Op,
@@ -46,14 +46,6 @@ MAX_PENDING_BYTES: Final = 4 * 2**20
 _MAX_WRITES_PER_VARIABLE: Final = 64
 #: Likewise, of those that were told and are not known to be seen.
 _MAX_TOLD_WRITES: Final = 1024
-
-
-@dataclass(slots=True, frozen=True)
-class FlowWrite:
-    """One op of the flow that the work has not yet seen."""
-
-    revision: int
-    op: Op
 
 
 @dataclass(slots=True, frozen=True)
@@ -90,7 +82,7 @@ class Replica:
         max_bytes: int = MAX_STATE_BYTES,
     ) -> None:
         self.published: dict[str, Value] = copy_value(variables)
-        self.overlay: list[FlowWrite] = []
+        self.overlay = Overlay()
         #: The highest revision that was told to the work, in a call or an update.
         self.told_revision = 0
         self.receives_updates = receives_updates
@@ -139,7 +131,7 @@ class Replica:
         """
         if self.overlay:
             # The flow may have written after a batch was taken: its value is on top.
-            written = {variable_of(write.op) for write in self.overlay}
+            written = self.overlay.names
             taken = (variable_of(op) for batch in self._pending for op in batch.ops)
             self._rebuild.update(dict.fromkeys(name for name in taken if name in written))
         runs = [batch.ops for batch in self._pending if not batch.snapshot]
@@ -161,30 +153,31 @@ class Replica:
         and many small writes to one variable become one of the whole, so that
         the overlay is bounded by the state.
         """
+        overlay, told_revision = self.overlay, self.told_revision
         for op in ops:
             if type(op) is Set:
                 self._forget_untold(op.path)
-            self.overlay.append(FlowWrite(revision, op))
-        if len(self.overlay) > _MAX_WRITES_PER_VARIABLE:
-            counts = Counter(variable_of(write.op) for write in self.overlay)
-            for name in dict.fromkeys(map(variable_of, ops)):
-                if counts[name] > _MAX_WRITES_PER_VARIABLE:
-                    self._forget_untold((name,))
-                    whole = FlowWrite(revision, Set((name,), copy_value(view[name])))
-                    self.overlay.append(whole)
-                    if self.receives_updates and counts[name] > _MAX_TOLD_WRITES:
-                        # A work that says nothing of what it has seen. Should it have seen
-                        # some, it may have to send a snapshot, and then gets the whole.
-                        self._forget_variable(name)
-                        self.overlay.append(whole)
+            overlay.add(FlowWrite(revision, op))
+        for name in dict.fromkeys(map(variable_of, ops)):
+            if overlay.count(name) <= _MAX_WRITES_PER_VARIABLE:
+                continue
+            if self.receives_updates and overlay.count(name) > _MAX_TOLD_WRITES:
+                # The work says nothing of what it has seen. Should it have seen some, it
+                # may have to send a snapshot, and then gets the whole.
+                overlay.drop((name,))
+            elif overlay.count_untold(name, told_revision) > _MAX_WRITES_PER_VARIABLE:
+                self._forget_untold((name,))
+            else:
+                continue
+            overlay.add(FlowWrite(revision, Set((name,), copy_value(view[name]))))
 
     def tell(self, after_revision: int, to_revision: float = inf) -> tuple[list[Op], int]:
         """Return what the flow wrote between two revisions and the newest revision in it.
 
         From now on the work may have seen it, whether or not it says so.
         """
-        writes = [write for write in self.overlay if after_revision < write.revision <= to_revision]
-        newest = max((write.revision for write in writes), default=0)
+        writes = self.overlay.between(after_revision, to_revision)
+        newest = writes[-1].revision if writes else 0
         self.told_revision = max(self.told_revision, newest)
         return [write.op for write in writes], newest
 
@@ -199,14 +192,14 @@ class Replica:
         """
         kept = {name: value for name, value in record.published.items() if name in self.published}
         self.published.update(copy_value(kept))
-        self.overlay = [w for w in record.overlay if variable_of(w.op) in self.published]
+        self.overlay = Overlay(w for w in record.overlay if variable_of(w.op) in self.published)
         self.told_revision = record.told_revision
         self._rebuild = dict.fromkeys(self.published)
         self._budget.reset(size_of(self.published))
 
     def _current(self, name: str) -> Value:
         """Return a variable as the flow is to see it: the overlay over what was published."""
-        writes = [write.op for write in self.overlay if variable_of(write.op) == name]
+        writes = self.overlay.ops_of(name)
         if not writes:
             return self.published[name]
         current = {name: copy_value(self.published[name])}
@@ -214,26 +207,10 @@ class Replica:
         return current[name]
 
     def _forget_untold(self, path: Path) -> None:
-        depth = len(path)
-        if any(
-            type(write.op) is Splice
-            and len(write.op.path) < depth
-            and write.op.path == path[: len(write.op.path)]
-            for write in self.overlay
-        ):
-            return  # before the splice, this index was another item
-        self.overlay = [
-            write
-            for write in self.overlay
-            if write.revision <= self.told_revision or write.op.path[:depth] != path
-        ]
-
-    def _forget_variable(self, name: str) -> None:
-        self.overlay = [write for write in self.overlay if variable_of(write.op) != name]
+        self.overlay.drop_replaced(path, self.told_revision)
 
     def _move_overlay(self, seen_revision: int) -> None:
-        seen = [write.op for write in self.overlay if write.revision <= seen_revision]
-        self.overlay = [write for write in self.overlay if write.revision > seen_revision]
+        seen = [write.op for write in self.overlay.take(seen_revision)]
         apply_fitting(self.published, seen)
         self._budget.grow(Size(_count_added(seen), 0), lambda: size_of(self.published))
         self._rebuild.update(dict.fromkeys(map(variable_of, seen)))
@@ -261,19 +238,14 @@ class Replica:
 
     def _settle_overlay(self, changed: Sequence[str]) -> None:
         """Keep the overlay right for variables that the work has just changed."""
-        written = {variable_of(write.op) for write in self.overlay}
-        both = [name for name in changed if name in written]
+        both = [name for name in changed if name in self.overlay.names]
         if not both:
             return
         self._rebuild.update(dict.fromkeys(both))
         if not self.receives_updates:
-            told = {
-                variable_of(write.op)
-                for write in self.overlay
-                if write.revision <= self.told_revision
-            }
-            gone = set(both) - told
-            self.overlay = [write for write in self.overlay if variable_of(write.op) not in gone]
+            gone = {name for name in both if not self.overlay.is_told(name, self.told_revision)}
+            if gone:
+                self.overlay.drop(gone)
 
     def _check_variables(self, batch: Batch) -> None:
         if type(batch.ops) is Assignments and batch.ops.values.keys() <= self.published.keys():

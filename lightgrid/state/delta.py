@@ -74,6 +74,9 @@ class Assignments(Sequence[Op]):
     def __getitem__(self, index: int | slice) -> Op | Sequence[Op]:
         return list(self)[index]
 
+    def __repr__(self) -> str:
+        return f"Assignments({self.values!r})"
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)
 

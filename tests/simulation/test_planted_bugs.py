@@ -15,6 +15,7 @@ from lightgrid.protocol.known_calls import KnownCalls
 from lightgrid.protocol.link import WorkLink
 from lightgrid.protocol.membership import Leave, Membership
 from lightgrid.protocol.outbox import Outbox
+from lightgrid.protocol.overlay import Overlay
 from lightgrid.protocol.publisher import Publisher
 from lightgrid.protocol.replica import Replica
 from lightgrid.protocol.session import Lease, Session
@@ -126,7 +127,7 @@ def a_lease_that_is_not_renewed(self, now_s):
 
 
 def move_the_overlay_after_the_ops(self, batch):
-    seen, self.overlay = self.overlay, []
+    seen, self.overlay = self.overlay, Overlay()
     take(self, batch)
     self.overlay = seen
     self._move_overlay(batch.seen_revision)
@@ -134,7 +135,7 @@ def move_the_overlay_after_the_ops(self, batch):
 
 def misfits_stop_the_overlay(self, seen_revision):
     seen = [write.op for write in self.overlay if write.revision <= seen_revision]
-    self.overlay = [write for write in self.overlay if write.revision > seen_revision]
+    self.overlay = Overlay(write for write in self.overlay if write.revision > seen_revision)
     for op in seen:
         if not apply_fitting(self.published, [op]):
             break
@@ -198,15 +199,16 @@ def merge_every_batch_but_the_last(self, view):
 
 
 def forget_told_writes_too(self, path):
-    self.overlay = [write for write in self.overlay if write.op.path[: len(path)] != path]
+    kept = (write for write in self.overlay if write.op.path[: len(path)] != path)
+    self.overlay = Overlay(kept)
 
 
 def forget_writes_before_a_splice(self, path):
-    self.overlay = [
+    self.overlay = Overlay(
         write
         for write in self.overlay
         if write.revision <= self.told_revision or write.op.path[: len(path)] != path
-    ]
+    )
 
 
 def write_without_bound(self, ops, revision, view):

@@ -646,7 +646,7 @@ def test_variables_that_are_declared_no_more_are_not_kept_and_new_ones_begin_as_
     new.load(record, 0.0)
     replica = new.works["w"].link.replica
     assert replica.published == {"y": 1}
-    assert replica.overlay == []
+    assert not replica.overlay
 
 
 def test_what_was_dumped_is_not_changed_by_what_comes_after(flow):

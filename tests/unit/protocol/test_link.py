@@ -242,7 +242,7 @@ def test_a_work_that_says_nothing_of_what_it_has_seen_has_seen_what_came_with_a_
             seq += 1
             link.offer(stream, Batch(seq, calls=[CallUpdate(f"call {number}", state)]), 0.0)
         link.merge(view)
-    assert link.replica.overlay == []
+    assert not link.replica.overlay
     assert link.replica.published == {"x": list(range(1, 20))}
 
 
