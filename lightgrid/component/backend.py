@@ -69,6 +69,9 @@ class Backend(Protocol):
     def stop(self, work: WorkNode) -> None:
         """Ask the work to end, its calls with it."""
 
+    def cancel(self, work: WorkNode, call_id: str) -> None:
+        """End a call that has no end, and have whoever executes it told to."""
+
     def forget(self, work: WorkNode, key: str) -> None:
         """Forget a call that has ended, so that it can be made again, and run the flow again."""
 

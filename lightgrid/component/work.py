@@ -141,6 +141,22 @@ class Work(WorkStanding):
         node = self._lightgrid_node
         node.backend_for("stop").stop(node)
 
+    def cancel(self) -> bool:
+        """End the newest call; the work goes on with the calls that were made before it.
+
+        The call counts as stopped, with the reason `cancelled`, at once; its code ends as in
+        a stop, and what it changes until then is still seen. `retry` makes it again.
+
+        Returns:
+            Whether there was a call without an end.
+        """
+        node = self._lightgrid_node
+        latest = node.calls.latest
+        if latest is None or latest.status.stage.is_end:
+            return False
+        node.backend_for("cancel").cancel(node, latest.call_id)
+        return True
+
     def retry(self) -> bool:
         """Have the newest call made again if it has failed or was stopped.
 

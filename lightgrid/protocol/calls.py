@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import Final
 
 from lightgrid.protocol.messages import CallError, CallState, CallUpdate, Run
+
+#: Calls that the flow has ended and a work, which never says so, may still execute.
+_MAX_ENDED_BY_FLOW: Final = 10_000
 
 
 @dataclass(slots=True)
@@ -17,15 +21,17 @@ class Call:
         run: The command that makes the call, without its ops. The ops are added when it is
             sent: the flow's writes, up to `run.revision`, that the work has not seen.
         update: Where the call stands: what the work said last, or that the server ended it.
-        number: Counts calls and cancels of this work, in their order. A stream remembers
-            the number up to which it has sent them.
-        cancel_number: The number of the cancel; 0 if the call is not cancelled.
+        number: Counts calls, and ends of calls by the flow, of this work, in their order. A
+            stream remembers the number up to which it has sent them.
+        end_number: The number of its end by the flow; 0 if the flow has not ended it.
+        is_told: A stream has carried it.
     """
 
     run: Run
     update: CallUpdate
     number: int
-    cancel_number: int = 0
+    end_number: int = 0
+    is_told: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -39,27 +45,35 @@ class CallRecord:
 
     run: Run
     update: CallUpdate
-    cancelled: bool
 
 
 @dataclass(slots=True, frozen=True)
 class CallLogRecord:
-    """What is kept of the calls of one work, and what is still to be told of them."""
+    """What is kept of the calls of one work, and what is still to be told of them.
+
+    Attributes:
+        calls: Those without an end, and those whose end the flow has not seen.
+        ended_by_flow: Those that the work may still execute.
+        news: What the flow has not seen.
+    """
 
     calls: Sequence[CallRecord]
+    ended_by_flow: Sequence[Run]
     news: Sequence[CallUpdate]
 
 
 class CallLog:
     """Calls without an end, in the order the flow made them.
 
-    A call's states only move forward and the first end stands. A call that has
-    ended is forgotten once `merge` told of it: the flow keeps what it needs.
+    A call's states only move forward and the first end stands, whoever said it. A call
+    that the work has ended is forgotten once `merge` told of it: the flow keeps what it
+    needs. One that the flow has ended is remembered until the work says that it has,
+    too, or is gone: until then it is told to cancel it.
     """
 
     def __init__(self) -> None:
         self._calls: dict[str, Call] = {}
-        self._cancelled: dict[str, Call] = {}
+        self._ended_by_flow: dict[str, Call] = {}  # and told to the work, the oldest first
         self._news: list[CallUpdate] = []
         #: That of the newest command.
         self.last_number = 0
@@ -74,28 +88,46 @@ class CallLog:
         """Yield the calls without an end, oldest first."""
         return (call for call in self._calls.values() if call.is_open)
 
-    def cancel(self, call_id: str) -> None:
-        """Ask for a call's end."""
+    def end(self, call_id: str) -> None:
+        """End a call, as the flow has decided. Nothing that is said of it counts any more.
+
+        One that has ended, or is not known, is left as it is.
+        """
         call = self._calls.get(call_id)
-        if call is not None and not call.cancel_number:
-            self.last_number = call.cancel_number = self.last_number + 1
-            self._cancelled[call_id] = call
+        if call is None or not call.is_open:
+            return
+        del self._calls[call_id]
+        if call.update.state is not CallState.PENDING:
+            self._news = [update for update in self._news if update.call_id != call_id]
+        call.update = CallUpdate(call_id, CallState.CANCELLED)
+        if call.is_told:
+            self._note_ended_by_flow(call)
 
     def made_after(self, number: int) -> list[Call]:
         """Return the open calls that were made after a command, oldest first; O(these)."""
         newest_first = takewhile(lambda call: call.number > number, reversed(self._calls.values()))
         return [call for call in newest_first if call.is_open][::-1]
 
-    def cancelled_after(self, number: int) -> list[Call]:
-        """Return the open calls that were cancelled after a command, oldest first."""
+    def ended_after(self, number: int) -> list[Call]:
+        """Return the calls that the flow has ended after a command, oldest first; O(these).
+
+        Only those that the work was told of and has not ended itself.
+        """
         newest_first = takewhile(
-            lambda call: call.cancel_number > number, reversed(self._cancelled.values())
+            lambda call: call.end_number > number, reversed(self._ended_by_flow.values())
         )
-        return [call for call in newest_first if call.is_open][::-1]
+        return list(newest_first)[::-1]
+
+    def holder_gone(self) -> None:
+        """Note that who was told of calls is gone: of those that ended it is to hear no more."""
+        self._ended_by_flow.clear()
 
     def told_with(self, updates: Sequence[CallUpdate]) -> int:
         """Return the newest revision that came with the calls that a batch speaks of."""
-        calls = [self._calls.get(update.call_id) for update in updates]
+        calls = [
+            self._calls.get(update.call_id) or self._ended_by_flow.get(update.call_id)
+            for update in updates
+        ]
         return max((call.run.revision for call in calls if call is not None), default=0)
 
     def take(self, updates: Sequence[CallUpdate]) -> None:
@@ -105,6 +137,8 @@ class CallLog:
             if call is not None and update.state > call.update.state and call.is_open:
                 call.update = update
                 self._news.append(update)
+            elif call is None and update.state.is_end:
+                self._ended_by_flow.pop(update.call_id, None)
 
     def end_open(self, state: CallState, error: CallError | None) -> None:
         """End every call that has none: the work's process will not do it."""
@@ -117,22 +151,27 @@ class CallLog:
         for update in news:
             if update.state.is_end:
                 self._calls.pop(update.call_id, None)
-                self._cancelled.pop(update.call_id, None)
         return news
 
     def dump(self) -> CallLogRecord:
         """Return all there is to keep."""
-        calls = [
-            CallRecord(one.run, one.update, bool(one.cancel_number)) for one in self._calls.values()
-        ]
-        return CallLogRecord(calls, list(self._news))
+        calls = [CallRecord(one.run, one.update) for one in self._calls.values()]
+        ended = [one.run for one in self._ended_by_flow.values()]
+        return CallLogRecord(calls, ended, list(self._news))
 
     def load(self, record: CallLogRecord) -> None:
         """Go on from what was kept."""
         for one in record.calls:
             self.add(one.run)
-            self._calls[one.run.call_id].update = one.update
-        for one in record.calls:
-            if one.cancelled:
-                self.cancel(one.run.call_id)
+            call = self._calls[one.run.call_id]
+            call.update, call.is_told = one.update, True  # for all that is known here
+        for run in record.ended_by_flow:
+            end = CallUpdate(run.call_id, CallState.CANCELLED)
+            self._note_ended_by_flow(Call(run, end, 0, is_told=True))
         self._news = list(record.news)
+
+    def _note_ended_by_flow(self, call: Call) -> None:
+        self.last_number = call.end_number = self.last_number + 1
+        self._ended_by_flow[call.run.call_id] = call
+        if len(self._ended_by_flow) > _MAX_ENDED_BY_FLOW:
+            del self._ended_by_flow[next(iter(self._ended_by_flow))]

@@ -142,7 +142,7 @@ class WorkLink:
                 {"acked_seq": self._intake.acked_seq},
             )
         self._holder.fence()
-        self._holder.gone()
+        self._gone()
         if not self._is_program:
             self.calls.end_open(CallState.CANCELLED, None)
 
@@ -160,7 +160,7 @@ class WorkLink:
             error: Why, when it did not leave in order: its open calls failed.
             state: How its open calls ended, when it did.
         """
-        self._holder.gone()
+        self._gone()
         self.calls.end_open(state if error is None else CallState.FAILED, error)
 
     def is_lost(self, now_s: float) -> bool:
@@ -295,7 +295,9 @@ class WorkLink:
             if ops:
                 told.revision = newest
                 commands.append(Update(newest, ops))
-        commands += told.call_commands(self.calls, self.replica)
+        # Who is to stop needs not be told which calls to cancel: all of them end with it.
+        is_stopping = self._holder.stop is not None
+        commands += told.call_commands(self.calls, self.replica, cancels=not is_stopping)
         if self._holder.stop is not None and not told.stop:
             told.stop = True
             commands.append(self._holder.stop)
@@ -327,10 +329,15 @@ class WorkLink:
         if self.session is not None:
             self._note_features(self.session)
 
+    def _gone(self) -> None:
+        self._holder.gone()
+        self.calls.holder_gone()
+
     def _begin_epoch(self, session: Session, before: Session | None) -> None:
         self._applied_seq = 0
         self._intake = Intake(self._limits.max_batch_bytes, self._limits.max_nodes)
         if before is None or before.instance_id != session.instance_id:
+            self.calls.holder_gone()
             # A new process has seen the writes that it was started with, and is sent those
             # that go with open calls. An instance that was given up and comes back has kept
             # what it was told, so for it nothing changes.

@@ -217,6 +217,14 @@ class Membership:
 
     # --- the command stream --------------------------------------------------------
 
+    def open_commands(self) -> int:
+        """Note that a command stream is opened now; return what it is to be told as seen.
+
+        Only what it tells counts from here on: see `KnownCalls.forget_what_waits`.
+        """
+        self._calls.forget_what_waits()
+        return max(0, self._outbox.seen_revision)
+
     def take(self, command: Command) -> Command | None:
         """Take in what the server says; return what is left to do for the process.
 

@@ -24,8 +24,7 @@ class Told:
         applied_seq: And to be applied.
         revision: What the work has seen of the flow's writes.
         stop: Whether it was asked to leave.
-        call_number: Of the newest call (`Call.number`).
-        noted_number: Of the newest call or cancel that is told, or waits to be.
+        noted_number: Of the newest call, or end of one, that is told or waits to be.
         waiting_calls: Calls that come next.
     """
 
@@ -33,25 +32,25 @@ class Told:
     applied_seq: int = -1
     revision: int = 0
     stop: bool = False
-    call_number: int = 0
     noted_number: int = 0
     waiting_calls: deque[Call] = field(default_factory=deque)
 
-    def call_commands(self, calls: CallLog, replica: Replica) -> Iterator[Command]:
+    def call_commands(
+        self, calls: CallLog, replica: Replica, *, cancels: bool
+    ) -> Iterator[Command]:
         """Yield what is to be told of calls next; O(that), however many calls are open."""
         self.waiting_calls.extend(calls.made_after(self.noted_number))
-        cancelled = calls.cancelled_after(self.noted_number)
+        ended = calls.ended_after(self.noted_number)
         self.noted_number = calls.last_number
-        yield from (Cancel(one.run.call_id) for one in cancelled if one.number <= self.call_number)
+        if cancels:
+            yield from (Cancel(one.run.call_id) for one in ended)
         for _ in range(min(len(self.waiting_calls), _CALLS_AT_A_TIME)):
             call = self.waiting_calls.popleft()
             if not call.is_open:
                 continue
-            self.call_number = call.number
+            call.is_told = True
             # What the work has seen by now, from its start or with an earlier call, is
             # not told again: twice appended would be twice there.
             ops, newest = replica.tell(self.revision, call.run.revision)
             self.revision = max(self.revision, newest)
             yield replace(call.run, ops=ops, revision=newest)
-            if call.cancel_number:
-                yield Cancel(call.run.call_id)

@@ -275,8 +275,10 @@ class WorkLoop:
 
     async def begin_call(self, run: Run) -> bool:
         """Take in what came with a call and tell that it begins; not if it was cancelled."""
+        begun = self._calls.begin(run)
+        if begun is None:
+            return False
         errors = self._collector.receive(Update(run.revision, run.ops))
-        begun = self._calls.begin(run.call_id)
         if begun.state.is_end:
             self._end(begun)
             return False

@@ -228,7 +228,7 @@ class WorkSession:
         membership = self._membership
         commands = self._client.watch_commands(
             membership.session_id,
-            max(0, self._outbox.seen_revision),
+            membership.open_commands(),
             membership.limits,
             include_state=membership.wants_state,
         )

@@ -197,6 +197,101 @@ def test_a_process_that_no_one_started_dials_in_and_is_a_work():
     assert app.outcome.exit_code == 0
 
 
+def test_what_a_process_that_dialled_in_says_of_a_call_that_timed_out_changes_nothing():
+    options = {"raise_exception": False, "run_timeout_s": 0.1}
+    root = Root(w=L.ExternalWork(counter=0, options=options))
+    w = root.w
+    with stepping(root) as app:
+        app.run_until(lambda: w.connection)
+        w.run(1)
+        dialled = Dialled(w.connection)
+        commands = dialled.commands()
+        run = next(command.run for command in commands if command.HasField("run"))
+        dialled.send(run.call_id, "RUNNING")
+        app.run_until(lambda: w.has_timeout)
+        cancel = next(command.cancel for command in commands if command.HasField("cancel"))
+        assert cancel.call_id == run.call_id
+        dialled.send(counter=3)  # it goes on all the same
+        w.run(2)
+        again = dialled.commands()
+        told = [next(again) for _ in range(3)][1:]
+        assert [command.WhichOneof("command") for command in told] == ["cancel", "run"]
+        assert told[0].cancel.call_id == run.call_id
+        assert told[1].run.args[0].int_value == 2
+        dialled.send(run.call_id, "SUCCEEDED", counter=4)
+        app.run_until(lambda: w.counter == 4)
+        assert w.num_successes == 0
+        w.stop()
+        dialled.leave()
+        again.cancel()
+        dialled.channel.close()
+
+
+class Sleeper(L.Work):
+    def __init__(self):
+        super().__init__(parallel=True)
+        self.began = 0
+
+    def run(self, seconds):
+        self.began += 1
+        time.sleep(seconds)
+
+
+def test_cancel_ends_the_newest_call_and_the_work_goes_on():
+    root = Root(w=Sleeper())
+    w = root.w
+    with stepping(root) as app:
+        app.run_until(lambda: True)
+        assert not w.cancel()
+        w.run(1000)
+        app.run_until(lambda: w.began == 1)
+        assert w.cancel()
+        assert (w.status.stage, w.status.reason) == ("stopped", "cancelled")
+        assert not w.cancel()
+        w.run(0)
+        app.run_until(lambda: w.has_succeeded)
+        assert (w.began, w.process_status.attempt) == (2, 1)
+        w.run(1000.5)
+        app.run_until(lambda: w.began == 3)
+        assert w.cancel()
+        w.stop()  # the work itself has not stopped
+        assert w.process_status.stage == "stopped"
+    assert app.outcome.exit_code == 0
+
+
+def test_a_cancelled_call_is_made_again_by_retry_alone():
+    root = Root(w=Sleeper())
+    w = root.w
+    with stepping(root) as app:
+        app.run_until(lambda: True)
+        w.run(0.001)
+        assert w.cancel()
+        w.run(0.001)
+        assert w.has_stopped
+        assert w.retry()
+        w.run(0.001)
+        app.run_until(lambda: w.has_succeeded)
+
+
+def test_cancel_of_the_call_that_started_a_program_ends_the_program():
+    root = Root(w=L.CommandWork(["sleep"]))
+    w = root.w
+    with stepping(root) as app:
+        app.run_until(lambda: True)
+        w.run(1000)
+        app.run_until(lambda: w.is_running)
+        assert w.cancel()
+        w.run(0.001)
+        app.run_until(lambda: w.has_succeeded)
+        w.run(1000.5)
+        app.run_until(lambda: w.is_running)
+        w.run(1)
+        assert w.cancel()  # of the one that waits for its turn: the program goes on
+        assert w.process_status.stage == "started"
+        w.stop()
+    assert app.outcome.exit_code == 0
+
+
 def test_an_app_that_ends_asks_a_process_that_dialled_in_to_leave_and_waits_for_it():
     root = Root(w=L.ExternalWork(counter=0))
     stopped = []

@@ -126,6 +126,13 @@ class Peer:
         request = work_service_pb2.WatchCommandsRequest(session_id=self.session_id)
         return self.flow.works.WatchCommands(request, metadata=self.metadata, timeout=TIMEOUT_S)
 
+    @contextlib.contextmanager
+    def told(self, count):
+        """Yield the first commands of a stream of their own."""
+        commands = self.commands()
+        yield [next(commands) for _ in range(count)]
+        commands.cancel()
+
 
 class Stream:
     """A delta stream that stays open."""
@@ -498,17 +505,22 @@ def test_a_work_that_was_stopped_and_has_left_is_told_so(peer):
 
 def test_what_holds_is_told_on_every_connect(peer):
     peer.flow.hub.call(peer.work, Run("call 1", "run", [1], {"a": 2.0}))
-    peer.flow.hub.cancel(peer.work, "call 1")
+    peer.flow.hub.call(peer.work, Run("call 2"))
+    with peer.told(3) as told:
+        assert [one.WhichOneof("command") for one in told] == ["ack", "run", "run"]
+    peer.flow.hub.end_calls(peer.work, ["call 2"])
+    for _ in range(2):
+        with peer.told(3) as told:
+            assert [one.WhichOneof("command") for one in told] == ["ack", "cancel", "run"]
+            assert told[0].ack.acked_seq == 1
+            assert told[1].cancel.call_id == "call 2"
+            assert told[2].run.call_id == "call 1"
+            assert told[2].run.args[0].int_value == 1
     peer.flow.hub.stop(peer.work, 7.0)
     for _ in range(2):
-        commands = peer.commands()
-        told = [next(commands) for _ in range(4)]
-        commands.cancel()
-        assert [one.WhichOneof("command") for one in told] == ["ack", "run", "cancel", "stop"]
-        assert told[0].ack.acked_seq == 1
-        assert told[1].run.call_id == told[2].cancel.call_id == "call 1"
-        assert told[1].run.args[0].int_value == 1
-        assert told[3].stop.grace.seconds == 7
+        with peer.told(3) as told:
+            assert [one.WhichOneof("command") for one in told] == ["ack", "run", "stop"]
+            assert told[2].stop.grace.seconds == 7
 
 
 # --- a busy flow -----

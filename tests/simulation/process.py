@@ -125,9 +125,11 @@ class Process:
     def begin_call(self):
         """Begin the next call; even of a cancelled one the flow's writes count."""
         run = self.queue.pop(0)
+        begun = self.calls.begin(run)
+        if begun is None:
+            return
         self.world.checks.begun(self, run.call_id)
         self.take_in(Update(run.revision, run.ops))
-        begun = self.calls.begin(run.call_id)
         self.is_cancelled = False
         if begun.state.is_end:
             assert self.calls.end(run.call_id)
@@ -171,7 +173,7 @@ class Process:
         if self.commands is None:
             self.commands = self.world.open_stream("commands", self)
             self.commands.send_up(
-                Opening(session_id, self.outbox.seen_revision, self.membership.wants_state)
+                Opening(session_id, self.membership.open_commands(), self.membership.wants_state)
             )
         if self.deltas is None:
             self.deltas = self.world.open_stream("deltas", self)

@@ -5,7 +5,7 @@ from simulation.records import WorkRecord
 from simulation.server import LEASE_S
 
 from lightgrid.errors import Reason
-from lightgrid.protocol.messages import CallState
+from lightgrid.protocol.messages import CallState, Run
 from lightgrid.state.delta import Set, apply_fitting, variable_of
 from lightgrid.state.values import copy_value, same
 
@@ -263,6 +263,16 @@ class Checks:
         record.calls[run.call_id] = CallState.PENDING
         record.call_order.append((revision, run.call_id))
         record.told_revision = max(record.told_revision, revision)
+
+    def ended_by_flow(self, name, call_id):
+        self.world.note("the flow ends", name, call_id)
+        self.records[name].calls[call_id] = CallState.CANCELLED
+
+    def told(self, stream, command):
+        """Check what a command stream is told of calls."""
+        if isinstance(command, Run):
+            state = self.records[stream.process.name].calls[command.call_id]
+            self.require(not state.is_end, "a call that has ended is not sent again", command)
 
     def merged(self, name, merged):
         """Check what the flow sees after a merge."""

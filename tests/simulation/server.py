@@ -140,6 +140,7 @@ class Server:
             commands = self.exchange.commands(stream.served, include_state)
             include_state = None
             for command in commands:
+                self.world.checks.told(stream, command)
                 stream.send_down(command)
             if not commands:
                 return
@@ -251,6 +252,13 @@ class Server:
         run = Run(f"call-{self.world.token()}", args=(1,))
         self.exchange.command(name).call(run)
         self.world.checks.called(name, run)
+        self.note_wakes()
+
+    def end_call(self, name, call_id):
+        """End a call by the flow's own decision, as it does with one that takes too long."""
+        if any(call.run.call_id == call_id for call in self.link(name).calls.open_calls()):
+            self.world.checks.ended_by_flow(name, call_id)
+        self.exchange.end_calls(name, [call_id])
         self.note_wakes()
 
     def forget(self, name):

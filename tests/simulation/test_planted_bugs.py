@@ -21,7 +21,7 @@ from lightgrid.protocol.replica import Replica
 from lightgrid.protocol.session import Lease, Session
 from lightgrid.state.delta import apply, apply_fitting, variable_of
 
-MAX_SEEDS = 1000
+MAX_SEEDS = 2000
 
 offer = Intake.offer
 commands, register = WorkLink.commands, WorkLink.register
@@ -309,6 +309,14 @@ def calls_are_not_kept(self, record):
     load_calls(self, replace(record, calls=[], news=[]))
 
 
+def what_one_stream_told_counts_on_the_next(self):
+    pass
+
+
+def an_ended_call_is_sent_again(self, call_id):
+    pass
+
+
 PLANTED = [
     (Intake, "offer", apply_again_what_was_taken),
     (Outbox, "registered", go_on_one_too_late),
@@ -320,6 +328,7 @@ PLANTED = [
     (Outbox, "put", forget_calls_when_sent),
     (CallLog, "take", let_calls_move_back),
     (CallLog, "add", equal_calls_are_one),
+    (CallLog, "end", an_ended_call_is_sent_again),
     (CallLog, "take", calls_are_forgotten_before_they_are_seen),
     (Outbox, "acked", demands_count_for_ever),
     (Outbox, "registered", joining_is_a_demand),
@@ -340,6 +349,7 @@ PLANTED = [
     (Holder, "admit", streams_are_numbered_by_session),
     (WorkLink, "process_starts", a_start_has_seen_nothing),
     (WorkLink, "commands", tell_everything_again),
+    (KnownCalls, "forget_what_waits", what_one_stream_told_counts_on_the_next),
     (KnownCalls, "hear", execute_a_call_whenever_it_is_told),
     (Membership, "next_message", no_heartbeats),
     (Membership, "ended", leave_when_the_connection_is_lost),

@@ -211,8 +211,7 @@ class World:
             open_calls = [call_id for call_id, state in record.calls.items() if not state.is_end]
             if open_calls and self.rng.random() < 0.1:
                 call_id = self.rng.choice(open_calls)
-                self.note("cancel", call_id)
-                self.server.exchange.command(name).calls.cancel(call_id)
+                self.server.end_call(name, call_id)
 
     def fault(self):
         rng = self.rng

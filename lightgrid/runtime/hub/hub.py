@@ -216,10 +216,11 @@ class Hub:
         with self._shared as exchange:
             exchange.command(work).call(run)
 
-    def cancel(self, work: str, call_id: str) -> None:
-        """Ask one call to end."""
+    def end_calls(self, work: str, call_ids: Sequence[str]) -> None:
+        """End calls of a work, as the flow has decided. Not those of a work that is removed."""
         with self._shared as exchange:
-            exchange.command(work).calls.cancel(call_id)
+            if exchange.works.get(work) is not None:
+                exchange.end_calls(work, call_ids)
 
     def stop(self, work: str, grace_s: float) -> None:
         """Ask a work to leave."""

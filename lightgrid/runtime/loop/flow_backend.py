@@ -114,9 +114,16 @@ class FlowBackend:
 
     def stop(self, work: WorkNode) -> None:
         """See `Backend.stop`."""
-        if work.status.stage is not WorkStage.STOPPED:
+        # A call that was cancelled has stopped, and the work has not.
+        has_stopped = work.process_status.stage is WorkStage.STOPPED
+        if work.status.stage is not WorkStage.STOPPED or not has_stopped:
             self._supervisor.stop(work)
             self._go_out()
+
+    def cancel(self, work: WorkNode, call_id: str) -> None:
+        """See `Backend.cancel`."""
+        self._supervisor.cancel(work, call_id)
+        self._go_out()
 
     def forget(self, work: WorkNode, key: str) -> None:
         """See `Backend.forget`."""

@@ -67,6 +67,10 @@ class FakeApp:
         work.calls.add(key, f"call {len(self.calls)}", self._status(WorkStage.PENDING))
         work.calls.forget_oldest()
 
+    def cancel(self, work, call_id):
+        status = WorkStatus(WorkStage.STOPPED, StatusReason.CANCELLED)
+        work.calls.advance(call_id, status)
+
     def forget(self, work, key):
         self.log.append(("forgotten", work.name))
         work.calls.forget(key)

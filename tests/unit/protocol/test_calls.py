@@ -1,5 +1,6 @@
 """Run calls and where they stand, rule by rule."""
 
+import lightgrid.protocol.calls as calls_module
 from lightgrid.protocol.calls import CallLog
 from lightgrid.protocol.messages import CallState, CallUpdate, Run
 
@@ -54,24 +55,75 @@ def test_a_process_that_is_gone_ends_what_is_open():
     ]
 
 
-def test_a_second_cancel_says_nothing_new_and_one_of_no_call_nothing_at_all():
-    log = log_of("c")
-    log.cancel("other")
-    log.cancel("c")
+def told_log_of(*call_ids):
+    log = log_of(*call_ids)
+    for call in log.open_calls():
+        call.is_told = True
+    return log
+
+
+def ended_after(log, number=0):
+    return [call.run.call_id for call in log.ended_after(number)]
+
+
+def test_what_is_said_of_a_call_that_the_flow_has_ended_changes_nothing():
+    log = told_log_of("c")
+    log.end("c")
+    log.take([CallUpdate("c", CallState.RUNNING), CallUpdate("c", CallState.SUCCEEDED)])
+    assert log.merge() == []
+
+
+def test_what_was_said_of_a_call_and_not_seen_when_the_flow_ended_it_is_not_seen():
+    log = told_log_of("c", "d")
+    log.take([CallUpdate("c", CallState.RUNNING), CallUpdate("d", CallState.RUNNING)])
+    log.end("c")
+    assert [update.call_id for update in log.merge()] == ["d"]
+
+
+def test_a_call_that_the_work_has_ended_first_keeps_its_end():
+    log = told_log_of("c")
+    log.take([CallUpdate("c", CallState.SUCCEEDED)])
+    log.end("c")
+    assert [update.state for update in log.merge()] == [CallState.SUCCEEDED]
+    assert ended_after(log) == []
+
+
+def test_a_second_end_says_nothing_new_and_one_of_no_call_nothing_at_all():
+    log = told_log_of("c")
+    log.end("other")
+    log.end("c")
     number = log.last_number
-    assert [call.run.call_id for call in log.cancelled_after(0)] == ["c"]
-    log.cancel("c")
+    assert ended_after(log) == ["c"]
+    log.end("c")
     assert log.last_number == number
-    assert log.cancelled_after(number) == []
+    assert ended_after(log, number) == []
 
 
-def test_of_an_ended_call_no_cancel_is_kept():
+def test_of_a_call_that_nobody_was_told_of_nobody_is_told_the_end():
     log = log_of("c")
-    log.cancel("c")
-    log.take([CallUpdate("c", CallState.CANCELLED)])
-    assert log.cancelled_after(0) == []
-    log.merge()
-    assert log._cancelled == {}
+    log.end("c")
+    assert ended_after(log) == []
+    assert list(log.open_calls()) == []
+
+
+def test_what_the_flow_has_ended_is_remembered_until_the_work_has_ended_it_or_is_gone():
+    log = told_log_of("a", "b")
+    log.end("a")
+    log.end("b")
+    log.take([CallUpdate("a", CallState.RUNNING)])
+    assert ended_after(log) == ["a", "b"]
+    log.take([CallUpdate("a", CallState.CANCELLED)])
+    assert ended_after(log) == ["b"]
+    log.holder_gone()
+    assert ended_after(log) == []
+
+
+def test_of_a_work_that_never_says_so_a_bounded_number_of_ended_calls_is_remembered(monkeypatch):
+    monkeypatch.setattr(calls_module, "_MAX_ENDED_BY_FLOW", 2)
+    log = told_log_of("a", "b", "c")
+    for call_id in "abc":
+        log.end(call_id)
+    assert ended_after(log) == ["b", "c"]
 
 
 def test_a_batch_that_speaks_of_calls_has_seen_the_newest_revision_that_came_with_them():
@@ -82,16 +134,22 @@ def test_a_batch_that_speaks_of_calls_has_seen_the_newest_revision_that_came_wit
     assert log.told_with(updates) == 5
     assert log.told_with(updates[1:]) == 3
     assert log.told_with(updates[2:]) == 0
+    for call in log.open_calls():
+        call.is_told = True
+    log.end("a")
+    assert log.told_with(updates) == 5
 
 
 def test_what_is_kept_of_calls_is_all_there_is():
     log = log_of("a", "b", "c")
     log.take([CallUpdate("a", CallState.RUNNING), CallUpdate("b", CallState.SUCCEEDED)])
-    log.cancel("c")
-    log.cancel("a")
+    log.add(Run("d"))
+    for call in log.open_calls():
+        call.is_told = True
+    log.end("d")
     again = CallLog()
     again.load(log.dump())
     assert again.dump() == log.dump()
     assert [call.run.call_id for call in again.open_calls()] == ["a", "c"]
-    assert {call.run.call_id for call in again.cancelled_after(0)} == {"a", "c"}
+    assert ended_after(again) == ["d"]
     assert [update.call_id for update in again.merge()] == ["a", "b"]

@@ -15,6 +15,7 @@ from lightgrid.protocol.messages import (
     CallError,
     CallState,
     CallUpdate,
+    Cancel,
     Run,
     Stop,
     Update,
@@ -526,13 +527,19 @@ def test_calls_without_an_end_are_told_again_with_what_the_flow_had_written(flow
     flow.register()
     flow.exchange.write("w", [Set(("x",), 5)], 3, {"x": 5})
     flow.exchange.command("w").call(Run("c", args=(1,)))
-    flow.exchange.command("w").calls.cancel("c")
-    flow.exchange.command("w").stop(7.0)
+    flow.exchange.command("w").call(Run("d"))
+    flow.exchange.commands(flow.exchange.open_stream("s", "commands"))
+    flow.exchange.end_calls("w", ["d"])
     again = restarted(flow)
     again.register()
-    _, run, cancel, stop = again.exchange.commands(again.exchange.open_stream("s", "commands"))
+    _, cancel, run = again.exchange.commands(again.exchange.open_stream("s", "commands"))
     assert (run.call_id, run.args, run.ops) == ("c", (1,), [Set(("x",), 5)])
-    assert (cancel.call_id, stop) == ("c", Stop(7.0))
+    assert cancel == Cancel("d")
+    again.exchange.command("w").stop(7.0)
+    again = restarted(again)
+    again.register()
+    *_, stop = again.exchange.commands(again.exchange.open_stream("s", "commands"))
+    assert stop == Stop(7.0)
 
 
 def test_for_a_lease_after_a_restart_the_holder_on_record_keeps_its_work(flow):

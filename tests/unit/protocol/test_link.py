@@ -193,13 +193,16 @@ def test_a_stream_carries_nothing_twice_and_a_new_one_all_that_holds():
     join(link)
     link.call(Run("a"))
     link.call(Run("b"))
-    link.calls.cancel("b")
-    link.stop(5.0)
+    link.call(Run("c"))
     told = Told()
-    said = link.commands(told)
-    assert [type(command) for command in said] == [Ack, Run, Run, Cancel, Stop]
+    assert [type(command) for command in link.commands(told)] == [Ack, Run, Run, Run]
+    link.calls.end("b")
+    assert link.commands(told) == [Cancel("b")]
     assert link.commands(told) == []
-    assert [type(command) for command in link.commands(Told())] == [Ack, Run, Run, Cancel, Stop]
+    assert [type(command) for command in link.commands(Told())] == [Ack, Cancel, Run, Run]
+    link.stop(5.0)
+    assert [type(command) for command in link.commands(told)] == [Stop]
+    assert [type(command) for command in link.commands(Told())] == [Ack, Run, Run, Stop]
 
 
 def test_what_ended_before_it_was_told_is_not_told_and_what_came_later_is():
@@ -207,13 +210,12 @@ def test_what_ended_before_it_was_told_is_not_told_and_what_came_later_is():
     stream = join(link)
     for call_id in "abc":
         link.call(Run(call_id))
-    link.calls.cancel("a")
     link.offer(stream, SNAPSHOT, 0.0)
     link.offer(stream, Batch(2, calls=[CallUpdate("a", CallState.SUCCEEDED)]), 0.0)
     told = Told()
     assert [run.call_id for run in told_of(link, told, Run)] == ["b", "c"]
-    link.calls.cancel("b")
-    link.calls.cancel("b")
+    link.calls.end("b")
+    link.calls.end("b")
     link.call(Run("d"))
     assert link.commands(told) == [Cancel("b"), Run("d", ops=[])]
     assert told_of(link, Told(), Cancel) == [Cancel("b")]
@@ -255,8 +257,8 @@ def test_many_calls_come_some_at_a_time_so_that_an_acknowledgement_need_not_wait
     told = Told()
     told_names = [run.call_id for run in told_of(link, told, Run)]
     assert len(told_names) < 100
-    link.calls.cancel(names[0])
-    link.calls.cancel(names[-1])
+    link.calls.end(names[0])
+    link.calls.end(names[-1])
     link.offer(stream, SNAPSHOT, 0.0)
     commands = []
     while said := link.commands(told):
@@ -264,8 +266,7 @@ def test_many_calls_come_some_at_a_time_so_that_an_acknowledgement_need_not_wait
         commands += said
     assert commands[:2] == [Ack(1, 0), Cancel(names[0])]
     told_names += [command.call_id for command in commands[2:] if isinstance(command, Run)]
-    assert told_names == names
-    assert commands[-1] == Cancel(names[-1])  # behind the call that it is about
+    assert told_names == names[:-1]  # the last one had ended before it was its turn
 
 
 def test_telling_of_a_call_looks_at_none_of_those_that_were_told():
@@ -349,14 +350,25 @@ def test_a_process_that_was_given_up_and_is_back_still_has_what_it_was_told():
     assert link.replica.published == {"x": ["a", "own"]}
 
 
-def test_the_newest_call_can_be_cancelled_as_well():
+def test_the_newest_call_can_be_ended_as_well():
     link = new_link()
     join(link)
     told = Told()
     link.call(Run("a"))
     link.commands(told)
-    link.calls.cancel("a")
+    link.calls.end("a")
     assert link.commands(told) == [Cancel("a")]
+
+
+def test_who_comes_after_a_process_is_not_told_which_calls_that_one_was_to_end():
+    link = new_link()
+    join(link)
+    link.call(Run("a"))
+    link.commands(Told())
+    link.calls.end("a")
+    link.process_gone(None)
+    join(link, "two")
+    assert told_of(link, Told(), Cancel) == []
 
 
 def test_a_call_that_ended_while_it_waited_to_be_told_is_not_told():

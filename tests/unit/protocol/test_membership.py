@@ -267,10 +267,11 @@ def test_a_call_is_executed_once_however_often_it_is_told(work):
 def test_a_cancel_reaches_the_process_when_its_call_runs():
     calls = KnownCalls()
     work = Work(calls=calls)
+    run = Run("b")
     work.membership.take(Run("a"))
-    work.membership.take(Run("b"))
+    work.membership.take(run)
     assert work.membership.take(Cancel("a")) is None
-    calls.begin("b")
+    calls.begin(run)
     assert work.membership.take(Cancel("b")) == Cancel("b")
 
 

@@ -89,6 +89,10 @@ class WorkServiceServicer(object):
         made them, cancels, and stop if the work is to stop. The work knows
         repeated calls by call_id and runs one at a time, in order. A second
         stream of a session ends the first with ABORTED (STREAM_SUPERSEDED).
+
+        A call that has ended, in whatever way, is not sent again. One that ended
+        without the work's word, while the work may still carry it out, is followed
+        by a CancelCommand, or by a StopCommand, which ends all.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -52,7 +52,7 @@ class Judge:
         verdict = seat.policy.judge(end, can_restart=seat.is_running)
         if verdict.again:
             # With the process go the calls that were queued behind this one.
-            behind = seat.take_given() if verdict.ends_process else []
+            behind = self._processes.take_given(seat) if verdict.ends_process else []
             self._make_again(seat, [run, *behind], message)
             if verdict.ends_process:
                 self._processes.end(seat)
@@ -69,9 +69,10 @@ class Judge:
 
     def call_timed_out(self, seat: Seat, call_id: str, reason: StatusReason, what: str) -> None:
         """Judge a call that takes too long."""
-        run = seat.given.pop(call_id, None)
+        run = seat.given.get(call_id)
         if run is None:
             return  # it has ended
+        self._processes.take_back(seat, [call_id])
         message = f"{short_name(seat.name)} has timed out: {what}"
         # Where there is no process of ours nobody ends it, and the calls behind this one are
         # with whoever dialled in.
@@ -81,7 +82,7 @@ class Judge:
         if not verdict.again:
             self._fail_calls(seat, [run], reason, message)
         if verdict.ends_process and can_restart:
-            self._make_again(seat, [*again, *seat.take_given()], message)
+            self._make_again(seat, [*again, *self._processes.take_given(seat)], message)
             self._processes.end(seat)
         self._note(seat, message, ends_app=verdict.ends_app)
 
@@ -104,7 +105,7 @@ class Judge:
 
     def work_ended(self, seat: Seat, end: End, reason: StatusReason, message: str) -> None:
         """Judge what leaves a work without a process, and with it all calls that have no end."""
-        work, given = seat.work, seat.take_given()
+        work, given = seat.work, self._processes.take_given(seat)
         calls = len(work.calls.open_records())
         verdict = seat.policy.judge(end, calls=calls, waiting=len(seat.waiting))
         if verdict.again:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lightgrid.component.status import WorkStage
 from lightgrid.component.work_node import WorkNode
@@ -79,7 +79,7 @@ class Processes:
         if seat.process is None and seat.waiting:
             first = seat.waiting[0]
             program = seat.work.program(first.args, first.kwargs)
-            self._launch(seat, program)
+            self._launch(seat, program, first.call_id if program is not None else "")
             if program is not None:
                 self._give(seat, seat.waiting.pop(0))
                 self._statuses.call_moved(seat.work, first.call_id, WorkStage.RUNNING)
@@ -89,6 +89,20 @@ class Processes:
             waiting, seat.waiting = seat.waiting, []
             for run in waiting:
                 self._give(seat, run)
+
+    def take_given(self, seat: Seat) -> list[Run]:
+        """Take from a process the calls that it has; what it still says of them is void."""
+        runs = list(seat.given.values())
+        self.take_back(seat, list(seat.given))
+        return runs
+
+    def take_back(self, seat: Seat, call_ids: Sequence[str]) -> None:
+        """Take some calls from a process, which is told to cancel them."""
+        for call_id in call_ids:
+            del seat.given[call_id]
+        name, ended = seat.name, list(call_ids)
+        if ended:
+            self._outputs.step(lambda: self._hub.end_calls(name, ended))
 
     def end(self, seat: Seat) -> None:
         """Ask the process to end, its calls with it."""
@@ -119,8 +133,8 @@ class Processes:
         name = seat.name
         self._outputs.step(lambda: self._hub.call(name, run))
 
-    def _launch(self, seat: Seat, program: list[str] | None) -> None:
+    def _launch(self, seat: Seat, program: list[str] | None, call_id: str = "") -> None:
         seat.starts_at_s = None
         attempt = seat.work.process_status.attempt + 1
         self._statuses.process_moved(seat.work, WorkStage.STARTED, attempt=attempt)
-        seat.process = self._starter.launch(seat, program)
+        seat.process = self._starter.launch(seat, program, call_id)

@@ -16,6 +16,7 @@ class Process:
 
     Attributes:
         is_ours: It executes a Python work; else it is a program that makes one call.
+        call_id: Of that call.
         launch_id: Names its launch.
         shown: What people find it by, such as "pid 1234"; "" until it is started.
         started_s: When it was, by the monotonic clock.
@@ -27,6 +28,7 @@ class Process:
     """
 
     is_ours: bool
+    call_id: str = ""
     launch_id: str = field(default_factory=lambda: secrets.token_hex(16))
     shown: str = ""
     started_s: float = 0.0
@@ -81,8 +83,3 @@ class Seat:
     def is_running(self) -> bool:
         """Whether it has a process that was not asked to end."""
         return self.process is not None and not self.process.stopping
-
-    def take_given(self) -> list[Run]:
-        """Return the calls that the process had, which has them no more."""
-        given, self.given = list(self.given.values()), {}
-        return given

@@ -77,15 +77,16 @@ class Starter:
         own = work.options.stop_grace_s
         return self._surroundings.stop_grace_s if own is None else own
 
-    def launch(self, seat: Seat, program: list[str] | None) -> Process:
+    def launch(self, seat: Seat, program: list[str] | None, call_id: str) -> Process:
         """Have a process started for a work, which is sent to it as it is now.
 
         Args:
             seat: Of the work.
             program: To start in place of a process of ours.
+            call_id: Of the call that it makes.
         """
         name = seat.name
-        process = Process(is_ours=program is None)
+        process = Process(is_ours=program is None, call_id=call_id)
         work_spec, error = None, ""
         if program is None:
             try:

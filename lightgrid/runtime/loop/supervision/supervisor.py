@@ -106,7 +106,7 @@ class Supervisor:
         """Ask a work to end. Its calls count as stopped from now on."""
         seat = self._seat(work)
         seat.waiting.clear()
-        seat.given.clear()
+        self._processes.take_given(seat)
         seat.starts_at_s = None
         self._statuses.open_calls_moved(work, WorkStage.STOPPED, reason)
         self._statuses.process_moved(work, WorkStage.STOPPED, reason)
@@ -115,6 +115,16 @@ class Supervisor:
         else:
             grace_s = self._processes.tell_to_leave(seat)
             self._leaving[seat.name] = time.monotonic() + grace_s
+
+    def cancel(self, work: WorkNode, call_id: str) -> None:
+        """End one call. With the one that a program was started for, the program ends."""
+        seat = self._seat(work)
+        self._statuses.call_moved(work, call_id, WorkStage.STOPPED, StatusReason.CANCELLED)
+        seat.waiting = [run for run in seat.waiting if run.call_id != call_id]
+        if call_id in seat.given:
+            self._processes.take_back(seat, [call_id])
+            if seat.process is not None and seat.process.call_id == call_id:
+                self._processes.end(seat)
 
     def remove(self, work: WorkNode) -> None:
         """End the process of a work that leaves the tree, and keep nothing of it."""
