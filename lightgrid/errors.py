@@ -57,6 +57,10 @@ class UnsupportedValueError(StateError, TypeError, AttributeError):
         where = f"{short_name(component)}: " if component else ""
         super().__init__(f"{where}{'.'.join(self.path) or 'the value'}: {what}")
 
+    def again(self) -> UnsupportedValueError:
+        """Return the same error, raised nowhere yet."""
+        return UnsupportedValueError(self.path, self.what, self.component)
+
     def inside(self, component: str, *prefix: str) -> UnsupportedValueError:
         """Return the same error, told from the component it happened in."""
         return UnsupportedValueError((*prefix, *self.path), self.what, component)

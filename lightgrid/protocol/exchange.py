@@ -96,11 +96,6 @@ class Exchange:
         self._wake(name, Wake.COMMANDS)
         return link
 
-    def end_calls(self, name: str, call_ids: Sequence[str]) -> None:
-        """End calls, as the flow has decided; who still executes one is told."""
-        for call_id in call_ids:
-            self.command(name).calls.end(call_id)
-
     def write(self, name: str, ops: Sequence[Op], revision: int, view: dict[str, Value]) -> None:
         """Note what the flow wrote into a work's variables; `view` has it already."""
         self.command(name).replica.write(ops, revision, view)

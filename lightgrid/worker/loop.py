@@ -201,9 +201,7 @@ class WorkLoop:
             if first is None:
                 return
             self._complaints.add(str(first))
-            self._interrupter.interrupt(
-                lambda: UnsupportedValueError(first.path, first.what, first.component)
-            )
+            self._interrupter.interrupt(first.again)
             return
         for error in errors:
             if str(error) not in self._complaints:

@@ -258,7 +258,7 @@ class Server:
         """End a call by the flow's own decision, as it does with one that takes too long."""
         if any(call.run.call_id == call_id for call in self.link(name).calls.open_calls()):
             self.world.checks.ended_by_flow(name, call_id)
-        self.exchange.end_calls(name, [call_id])
+        self.exchange.command(name).calls.end(call_id)
         self.note_wakes()
 
     def forget(self, name):

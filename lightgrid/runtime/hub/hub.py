@@ -220,7 +220,9 @@ class Hub:
         """End calls of a work, as the flow has decided. Not those of a work that is removed."""
         with self._shared as exchange:
             if exchange.works.get(work) is not None:
-                exchange.end_calls(work, call_ids)
+                calls = exchange.command(work).calls  # who still executes one is told
+                for call_id in call_ids:
+                    calls.end(call_id)
 
     def stop(self, work: str, grace_s: float) -> None:
         """Ask a work to leave."""

@@ -529,7 +529,7 @@ def test_calls_without_an_end_are_told_again_with_what_the_flow_had_written(flow
     flow.exchange.command("w").call(Run("c", args=(1,)))
     flow.exchange.command("w").call(Run("d"))
     flow.exchange.commands(flow.exchange.open_stream("s", "commands"))
-    flow.exchange.end_calls("w", ["d"])
+    flow.exchange.command("w").calls.end("d")
     again = restarted(flow)
     again.register()
     _, cancel, run = again.exchange.commands(again.exchange.open_stream("s", "commands"))
