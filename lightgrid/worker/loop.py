@@ -42,7 +42,7 @@ from lightgrid.protocol.messages import (
     Update,
 )
 from lightgrid.worker.collector import Collector
-from lightgrid.worker.ends import spoilt
+from lightgrid.worker.ends import Leftovers, spoilt
 from lightgrid.worker.interrupt import CallCancelled, Interrupter
 from lightgrid.worker.output import say
 from lightgrid.worker.pace import MAX_IDLE_INTERVAL_S, MAX_INTERVAL_S, MIN_INTERVAL_S
@@ -98,7 +98,7 @@ class WorkLoop:
         self._cost_s = 0.0  # of the last collection
         self._calls = KnownCalls()
         self._complaints: set[str] = set()
-        self._inherited: set[str] = set()  # complaints about what the last call has left
+        self._leftovers = Leftovers()
         self._holds: set[tuple[int, object]] = set()  # by thread: batches that are open
         self._held_back: list[Update] = []
         self._batch_ended = False  # the next collection is to find all that it changed
@@ -197,7 +197,7 @@ class WorkLoop:
     def _complain(self, errors: list[UnsupportedValueError]) -> None:
         """Fail the running call for what cannot be state; between calls, say it, but once."""
         if self._calls.current is not None:
-            first = next((error for error in errors if str(error) not in self._inherited), None)
+            first = self._leftovers.first_beside(errors, time.monotonic())
             if first is None:
                 return
             self._complaints.add(str(first))
@@ -280,6 +280,7 @@ class WorkLoop:
         if begun.state.is_end:
             self._end(begun)
             return False
+        self._leftovers.call_begins(time.monotonic())
         self._collector.pace_for_call(MAX_INTERVAL_S)
         errors += self._collect(begun)
         self._complain(errors)
@@ -299,8 +300,7 @@ class WorkLoop:
         ends: list[CallUpdate] = []
 
         def end_after(errors: list[UnsupportedValueError]) -> list[CallUpdate]:
-            # The next call is not to be interrupted for what it has found: it may replace it.
-            self._inherited = {str(error) for error in errors}
+            self._leftovers.call_ends(errors)
             is_spoilt = errors and update.state is CallState.SUCCEEDED
             self._complaints.update(str(error) for error in errors[:1] if is_spoilt)
             ends.append(spoilt(update, errors[0]) if is_spoilt else update)
