@@ -233,6 +233,7 @@ def calls_are_forgotten_before_they_are_seen(self, updates):
 
 def execute_a_call_whenever_it_is_told(self, run):
     hear(self, run)
+    self._open[run.call_id] = run
     return True
 
 
