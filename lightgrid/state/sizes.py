@@ -11,6 +11,7 @@ to fit here fits there as well, and both ends find the same.
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lightgrid.errors import UnsupportedValueError
@@ -18,7 +19,7 @@ from lightgrid.state.delta import Op, Path, Set, Splice
 from lightgrid.state.values import Numbers, Value, count_nodes, is_container, type_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 #: The largest piece that is not cut. A message has 4 MiB, which is what the clients of
 #: other languages take by default; the rest of it is for the keys that lead to the piece.
@@ -135,7 +136,7 @@ def check_variables(values: dict[str, Value]) -> None:
     """
     excess = Budget(size_of(values)).excess
     if excess is not None:
-        raise over_budget(max(values, key=lambda name: size_of(values[name])), excess)
+        raise _over_budget(excess, {name: size_of(value) for name, value in values.items()})
 
 
 def check_scalar(value: Value, path: Path) -> None:
@@ -180,6 +181,20 @@ class Budget:
             return None  # nearly always, and for each batch
         return self.reset(whole())
 
+    def take(self, added: Mapping[str, Size], whole: Callable[[], Size]) -> None:
+        """Note what variables add to the state.
+
+        Args:
+            added: By the variable's name.
+            whole: Returns the size of the state with it.
+
+        Raises:
+            UnsupportedValueError: It is too much, for the variable that adds most of what is.
+        """
+        excess = self.grow(reduce(Size.plus, added.values(), NOTHING), whole)
+        if excess is not None and added:
+            raise _over_budget(excess, added)
+
     def reset(self, size: Size) -> Excess | None:
         """Note the size of the whole; return what it is too much for."""
         self._nodes, self._bytes = size
@@ -195,8 +210,9 @@ class Budget:
         return None
 
 
-def over_budget(name: str, excess: Excess) -> UnsupportedValueError:
-    """Return the error for a variable by which a work's state becomes too large."""
+def _over_budget(excess: Excess, added: Mapping[str, Size]) -> UnsupportedValueError:
+    counted = 0 if excess.limit == "max_nodes" else 1
+    name = max(added, key=lambda name: added[name][counted])
     return UnsupportedValueError((name,), f"with this value {excess}. {_ELSEWHERE}")
 
 

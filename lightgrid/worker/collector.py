@@ -23,7 +23,6 @@ from lightgrid.state.sizes import (
     Size,
     check_op,
     check_scalar,
-    over_budget,
     size_of,
 )
 from lightgrid.state.values import Value, copy_value, is_container
@@ -217,12 +216,7 @@ class Collector:
             apply(variables, ops)
             return size_of(variables)
 
-        added = reduce(Size.plus, sizes.values(), NOTHING)
-        excess = self.budget.grow(added, size_after)
-        if excess is not None and sizes:
-            by_nodes = excess.limit == "max_nodes"
-            largest = max(sizes, key=lambda name: sizes[name][0 if by_nodes else 1])
-            raise over_budget(largest, excess)
+        self.budget.take(sizes, size_after)
 
 
 def _values(live: dict[str, Value], names: Iterable[str]) -> Sequence[Value]:

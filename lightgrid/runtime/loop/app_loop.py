@@ -272,7 +272,7 @@ class AppLoop:
             work.receive(merged.ops)
             self._supervisor.changed(work)
             self._observer.work_changed(work.name, merged.told_ops)
-            self.runs.is_due = True
+            self.runs.ask_for_one()
         for update in merged.calls:
             self._supervisor.call_moved(work, update)
 

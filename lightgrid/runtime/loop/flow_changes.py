@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import reduce
 
 from lightgrid.component.held import Lent
 from lightgrid.component.node import Node
@@ -13,7 +12,7 @@ from lightgrid.runtime.hub import Hub
 from lightgrid.runtime.loop.outputs import Outputs
 from lightgrid.state.delta import Op, Path, Remove, Set, lookup, variable_of
 from lightgrid.state.diff import diff_variables
-from lightgrid.state.sizes import Budget, Size, check_op, over_budget, size_of
+from lightgrid.state.sizes import NOTHING, Budget, Size, check_op, size_of
 from lightgrid.state.tree import Part
 from lightgrid.state.values import Value, copy_value
 
@@ -152,12 +151,12 @@ class FlowChanges:
 
     def _check_sizes(self, node: Node, ops: Sequence[Op]) -> None:
         """Refuse what no message can carry, and what is more than a work may have."""
-        sizes = list(map(check_op, ops))
+        added: dict[str, Size] = {}
+        for op in ops:
+            name = variable_of(op)
+            added[name] = added.get(name, NOTHING).plus(check_op(op))
         if isinstance(node, WorkNode):
             budget = self._budgets.get(node)
             if budget is None:
                 budget = self._budgets[node] = Budget(size_of(node.variables()))
-            excess = budget.grow(reduce(Size.plus, sizes), lambda: size_of(node.variables()))
-            if excess is not None:
-                largest = max(zip(sizes, ops, strict=True), key=lambda pair: pair[0].bytes)[1]
-                raise over_budget(variable_of(largest), excess)
+            budget.take(added, lambda: size_of(node.variables()))

@@ -104,3 +104,14 @@ def test_a_budget_names_the_limit_that_is_exceeded():
     assert str(excess) == "the work's state has 101 bytes, the limit max_batch_bytes is 100"
     excess = budget.grow(Size(11, 0), lambda: Size(11, 0))
     assert str(excess) == "the work's state has 11 values, the limit max_nodes is 10"
+
+
+@pytest.mark.parametrize(
+    ("max_nodes", "max_bytes", "blamed"), [(10, 1000, "many"), (99, 50, "long")]
+)
+def test_the_variable_is_blamed_that_adds_most_of_what_is_too_much(max_nodes, max_bytes, blamed):
+    budget = Budget(Size(0, 0), max_nodes=max_nodes, max_bytes=max_bytes)
+    added = {"few": Size(2, 2), "many": Size(9, 20), "long": Size(1, 40)}
+    with pytest.raises(UnsupportedValueError) as caught:
+        budget.take(added, lambda: Size(12, 62))
+    assert caught.value.path == (blamed,)
