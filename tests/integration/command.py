@@ -1,5 +1,6 @@
 """The command `lightgrid`, run as a process of its own, for tests."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -140,6 +141,9 @@ class Lightgrid:
         """The pids of all that was started here, at any remove."""
         if not Path("/proc/self/environ").exists():
             pytest.skip("processes are looked for in /proc")
+        return self._marked()
+
+    def _marked(self):
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -155,3 +159,7 @@ class Lightgrid:
             if running.process.poll() is None:
                 os.killpg(running.pid, signal.SIGKILL)
                 running.process.wait()
+        # After a test that has failed, also what no guard ends: it may have been stopped.
+        for pid in self._marked():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)

@@ -1,8 +1,10 @@
 """The examples, each run as a newcomer would, with the result that it must end with."""
 
+import contextlib
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -42,6 +44,39 @@ def run_example(name, environment):
     )
     lines = (done.stdout + done.stderr).splitlines()
     return done.returncode, [line for line in lines if not line.startswith("lightgrid: ")]
+
+
+@contextlib.contextmanager
+def running_example(name, environment):
+    """Run an example; give its process, what it has said, and a wait for a line with a pattern.
+
+    The wait returns what stands behind the pattern.
+    """
+    app = subprocess.Popen(
+        [*LIGHTGRID, "flow", str(EXAMPLES / name)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    lines = []
+
+    def until(pattern):
+        for line in app.stdout:
+            lines.append(line.rstrip("\n"))
+            found = re.search(pattern, line)
+            if found:
+                return line[found.end() :].strip()
+        raise AssertionError(f"no line with {pattern!r} in {lines}")
+
+    try:
+        yield app, lines, until
+    finally:
+        if app.poll() is None:
+            os.killpg(app.pid, signal.SIGKILL)
+            app.wait()
+        app.stdout.close()
 
 
 def test_a_server_reacts_to_each_checkpoint_of_a_trainer(environment):
@@ -90,23 +125,6 @@ def test_works_in_a_list_meet_by_address_and_rank(environment):
 
 
 def test_an_app_takes_requests_from_outside_while_it_makes_and_stops_works(environment):
-    app = subprocess.Popen(
-        [*LIGHTGRID, "flow", str(EXAMPLES / "job_desk.py")],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    lines = []
-
-    def until(beginning):
-        for line in app.stdout:
-            lines.append(line.rstrip("\n"))
-            if line.startswith(beginning):
-                return
-        raise AssertionError(f"no line {beginning!r} in {lines}")
-
     def state(*arguments):
         told = subprocess.run(
             [*LIGHTGRID, "state", *arguments], env=environment, capture_output=True, text=True
@@ -114,46 +132,24 @@ def test_an_app_takes_requests_from_outside_while_it_makes_and_stops_works(envir
         assert told.returncode == 0, told.stderr
         return json.loads(told.stdout)
 
-    try:
-        until("lightgrid: job_desk.py listens on")
+    with running_example("job_desk.py", environment) as (app, lines, until):
+        until("^lightgrid: job_desk.py listens on")
         state("set", "wanted", '{"short": 3, "endless": 0}')
-        until("short is done: 3 steps")
+        until("^short is done: 3 steps")
         assert state("get", "done") == {"short": "3 steps"}
         jobs = state("get", "root['structures']['jobs']['works']")
         assert list(jobs) == ["endless"]
         state("set", "wanted", '{"short": 3, "late": 1}')
-        until("late is done: 1 steps")
+        until("^late is done: 1 steps")
         assert any(line.startswith("endless is stopped after") for line in lines)
         assert state("get", "root['structures']['jobs']['works']") == {}
         state("set", "closed", "true")
         rest = app.stdout.read()
         assert app.wait(PATIENCE_S) == 0
         assert "closed, with 2 jobs done" in rest
-    finally:
-        if app.poll() is None:
-            os.killpg(app.pid, signal.SIGKILL)
-            app.wait()
-        app.stdout.close()
 
 
 def test_a_web_service_answers_what_it_has_begun_when_its_app_ends(environment):
-    app = subprocess.Popen(
-        [*LIGHTGRID, "flow", str(EXAMPLES / "web_service.py")],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    lines = []
-
-    def until(part):
-        for line in app.stdout:
-            lines.append(line.rstrip())
-            if part in line:
-                return line.rpartition(part)[2].strip()
-        raise AssertionError(f"no line with {part!r} in {lines}")
-
     def ask(path, body=None):
         for _ in range(100):
             try:
@@ -163,7 +159,7 @@ def test_a_web_service_answers_what_it_has_begun_when_its_app_ends(environment):
                 time.sleep(0.1)
         raise AssertionError(f"no answer from {url}")
 
-    try:
+    with running_example("web_service.py", environment) as (app, _, until):
         url = until("orders go to ")
         assert ask("", b"bread") == {"number": 0}
         while ask("/0") == {"baked": "not yet"}:
@@ -178,11 +174,6 @@ def test_a_web_service_answers_what_it_has_begun_when_its_app_ends(environment):
         assert app.wait(PATIENCE_S) == 128 + signal.SIGINT
         assert [line for line in rest if not line.startswith("lightgrid: ")] == []
         assert "lightgrid: shop has stopped (app_ended)" in rest
-    finally:
-        if app.poll() is None:
-            os.killpg(app.pid, signal.SIGKILL)
-            app.wait()
-        app.stdout.close()
 
 
 def test_a_program_that_knows_no_lightgrid_counts(environment):

@@ -20,7 +20,8 @@ class GuardClient:
     """Tells a guard which works live. One that was killed, or does not read, is replaced.
 
     So the works of a flow that dies are only left behind when the guard dies in the same
-    moment. All methods are thread-safe, and none waits for the guard.
+    moment, or stands still just then: that is noticed when its pipe is full. All methods
+    are thread-safe, and none waits for the guard but `close`.
     """
 
     def __init__(self) -> None:

@@ -5,26 +5,6 @@ import pytest
 from lightgrid.errors import AppLoadError
 from lightgrid.process import app_file
 
-
-@pytest.fixture(autouse=True)
-def kept(monkeypatch):
-    monkeypatch.setattr(sys, "argv", list(sys.argv))
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    monkeypatch.setitem(sys.modules, "__mp_main__", None)
-    monkeypatch.delitem(sys.modules, "__mp_main__")
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write(text):
-        path = tmp_path / "app.py"
-        path.write_text(text)
-        return str(path)
-
-    return write
-
-
 SHOW = """
 import sys
 class X: pass
@@ -33,6 +13,8 @@ ran = False
 if __name__ == "__main__":
     ran = True
 """
+
+pytestmark = pytest.mark.usefixtures("kept")
 
 
 def test_in_the_flow_the_file_is_the_main_module(write, tmp_path, monkeypatch):

@@ -1,6 +1,5 @@
 """Whose fault an error is, and what of its traceback says so."""
 
-import sys
 import textwrap
 
 import pytest
@@ -10,24 +9,7 @@ from lightgrid.frames import calls_user_code
 from lightgrid.process import app_file
 from lightgrid.process.user_trace import user_trace
 
-
-@pytest.fixture(autouse=True)
-def kept(monkeypatch):
-    monkeypatch.setattr(sys, "argv", list(sys.argv))
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    monkeypatch.setitem(sys.modules, "__mp_main__", None)
-    monkeypatch.delitem(sys.modules, "__mp_main__")
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write(text):
-        path = tmp_path / "app.py"
-        path.write_text(text)
-        return str(path)
-
-    return write
+pytestmark = pytest.mark.usefixtures("kept")
 
 
 def test_a_trace_begins_at_the_users_file(write):
