@@ -26,7 +26,7 @@ from lightgrid_protos.v1 import delta_pb2 as lightgrid__protos_dot_v1_dot_delta_
 from lightgrid_protos.v1 import value_pb2 as lightgrid__protos_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'lightgrid_protos/v1/delta_service.proto\x12\x0clightgrid.v1\x1a\x1flightgrid_protos/v1/delta.proto\x1a\x1flightgrid_protos/v1/value.proto\"\xc1\x01\n\x13StreamDeltasRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\x10\n\x08snapshot\x18\x03 \x01(\x08\x12\"\n\x03ops\x18\x04 \x03(\x0b\x32\x15.lightgrid.v1.DeltaOp\x12.\n\x0c\x63\x61ll_updates\x18\x05 \x03(\x0b\x32\x18.lightgrid.v1.CallUpdate\x12\x0c\n\x04more\x18\x06 \x01(\x08\x12\x15\n\rseen_revision\x18\x07 \x01(\x04\")\n\x14StreamDeltasResponse\x12\x11\n\tacked_seq\x18\x01 \x01(\x04\"\x92\x01\n\nCallUpdate\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.lightgrid.v1.CallState\x12#\n\x06result\x18\x03 \x01(\x0b\x32\x13.lightgrid.v1.Value\x12&\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x17.lightgrid.v1.CallError\">\n\tCallError\x12\x11\n\ttype_name\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05trace\x18\x03 \x01(\t*\x8a\x01\n\tCallState\x12\x1a\n\x16\x43\x41LL_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43\x41LL_STATE_RUNNING\x10\x01\x12\x18\n\x14\x43\x41LL_STATE_SUCCEEDED\x10\x02\x12\x15\n\x11\x43\x41LL_STATE_FAILED\x10\x03\x12\x18\n\x14\x43\x41LL_STATE_CANCELLED\x10\x04\x32g\n\x0c\x44\x65ltaService\x12W\n\x0cStreamDeltas\x12!.lightgrid.v1.StreamDeltasRequest\x1a\".lightgrid.v1.StreamDeltasResponse(\x01\x42X\n\x10\x64\x65v.lightgrid.v1B\x11\x44\x65ltaServiceProtoP\x01Z/lightgrid.dev/lightgrid/lightgridv1;lightgridv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'lightgrid_protos/v1/delta_service.proto\x12\x0clightgrid.v1\x1a\x1flightgrid_protos/v1/delta.proto\x1a\x1flightgrid_protos/v1/value.proto\"\xc1\x01\n\x13StreamDeltasRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\x10\n\x08snapshot\x18\x03 \x01(\x08\x12\"\n\x03ops\x18\x04 \x03(\x0b\x32\x15.lightgrid.v1.DeltaOp\x12.\n\x0c\x63\x61ll_updates\x18\x05 \x03(\x0b\x32\x18.lightgrid.v1.CallUpdate\x12\x0c\n\x04more\x18\x06 \x01(\x08\x12\x15\n\rseen_revision\x18\x07 \x01(\x04\")\n\x14StreamDeltasResponse\x12\x11\n\tacked_seq\x18\x01 \x01(\x04\"\x92\x01\n\nCallUpdate\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.lightgrid.v1.CallState\x12#\n\x06result\x18\x03 \x01(\x0b\x32\x13.lightgrid.v1.Value\x12&\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x17.lightgrid.v1.CallError\"m\n\tCallError\x12\x11\n\ttype_name\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05trace\x18\x03 \x01(\t\x12-\n\x06reason\x18\x04 \x01(\x0e\x32\x1d.lightgrid.v1.CallErrorReason*\x8a\x01\n\tCallState\x12\x1a\n\x16\x43\x41LL_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43\x41LL_STATE_RUNNING\x10\x01\x12\x18\n\x14\x43\x41LL_STATE_SUCCEEDED\x10\x02\x12\x15\n\x11\x43\x41LL_STATE_FAILED\x10\x03\x12\x18\n\x14\x43\x41LL_STATE_CANCELLED\x10\x04*\xcf\x01\n\x0f\x43\x61llErrorReason\x12!\n\x1d\x43\x41LL_ERROR_REASON_UNSPECIFIED\x10\x00\x12$\n CALL_ERROR_REASON_USER_EXCEPTION\x10\x01\x12#\n\x1f\x43\x41LL_ERROR_REASON_INVALID_STATE\x10\x02\x12*\n&CALL_ERROR_REASON_INVALID_RETURN_VALUE\x10\x03\x12\"\n\x1e\x43\x41LL_ERROR_REASON_INVALID_CALL\x10\x04\x32g\n\x0c\x44\x65ltaService\x12W\n\x0cStreamDeltas\x12!.lightgrid.v1.StreamDeltasRequest\x1a\".lightgrid.v1.StreamDeltasResponse(\x01\x42X\n\x10\x64\x65v.lightgrid.v1B\x11\x44\x65ltaServiceProtoP\x01Z/lightgrid.dev/lightgrid/lightgridv1;lightgridv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,8 +34,10 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lightgrid_protos.v1.delta_s
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\020dev.lightgrid.v1B\021DeltaServiceProtoP\001Z/lightgrid.dev/lightgrid/lightgridv1;lightgridv1'
-  _globals['_CALLSTATE']._serialized_start=576
-  _globals['_CALLSTATE']._serialized_end=714
+  _globals['_CALLSTATE']._serialized_start=623
+  _globals['_CALLSTATE']._serialized_end=761
+  _globals['_CALLERRORREASON']._serialized_start=764
+  _globals['_CALLERRORREASON']._serialized_end=971
   _globals['_STREAMDELTASREQUEST']._serialized_start=124
   _globals['_STREAMDELTASREQUEST']._serialized_end=317
   _globals['_STREAMDELTASRESPONSE']._serialized_start=319
@@ -43,7 +45,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CALLUPDATE']._serialized_start=363
   _globals['_CALLUPDATE']._serialized_end=509
   _globals['_CALLERROR']._serialized_start=511
-  _globals['_CALLERROR']._serialized_end=573
-  _globals['_DELTASERVICE']._serialized_start=716
-  _globals['_DELTASERVICE']._serialized_end=819
+  _globals['_CALLERROR']._serialized_end=620
+  _globals['_DELTASERVICE']._serialized_start=973
+  _globals['_DELTASERVICE']._serialized_end=1076
 # @@protoc_insertion_point(module_scope)

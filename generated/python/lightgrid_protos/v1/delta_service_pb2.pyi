@@ -15,11 +15,24 @@ class CallState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CALL_STATE_SUCCEEDED: _ClassVar[CallState]
     CALL_STATE_FAILED: _ClassVar[CallState]
     CALL_STATE_CANCELLED: _ClassVar[CallState]
+
+class CallErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CALL_ERROR_REASON_UNSPECIFIED: _ClassVar[CallErrorReason]
+    CALL_ERROR_REASON_USER_EXCEPTION: _ClassVar[CallErrorReason]
+    CALL_ERROR_REASON_INVALID_STATE: _ClassVar[CallErrorReason]
+    CALL_ERROR_REASON_INVALID_RETURN_VALUE: _ClassVar[CallErrorReason]
+    CALL_ERROR_REASON_INVALID_CALL: _ClassVar[CallErrorReason]
 CALL_STATE_UNSPECIFIED: CallState
 CALL_STATE_RUNNING: CallState
 CALL_STATE_SUCCEEDED: CallState
 CALL_STATE_FAILED: CallState
 CALL_STATE_CANCELLED: CallState
+CALL_ERROR_REASON_UNSPECIFIED: CallErrorReason
+CALL_ERROR_REASON_USER_EXCEPTION: CallErrorReason
+CALL_ERROR_REASON_INVALID_STATE: CallErrorReason
+CALL_ERROR_REASON_INVALID_RETURN_VALUE: CallErrorReason
+CALL_ERROR_REASON_INVALID_CALL: CallErrorReason
 
 class StreamDeltasRequest(_message.Message):
     __slots__ = ("session_id", "seq", "snapshot", "ops", "call_updates", "more", "seen_revision")
@@ -58,11 +71,13 @@ class CallUpdate(_message.Message):
     def __init__(self, call_id: _Optional[str] = ..., state: _Optional[_Union[CallState, str]] = ..., result: _Optional[_Union[_value_pb2.Value, _Mapping]] = ..., error: _Optional[_Union[CallError, _Mapping]] = ...) -> None: ...
 
 class CallError(_message.Message):
-    __slots__ = ("type_name", "message", "trace")
+    __slots__ = ("type_name", "message", "trace", "reason")
     TYPE_NAME_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     TRACE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     type_name: str
     message: str
     trace: str
-    def __init__(self, type_name: _Optional[str] = ..., message: _Optional[str] = ..., trace: _Optional[str] = ...) -> None: ...
+    reason: CallErrorReason
+    def __init__(self, type_name: _Optional[str] = ..., message: _Optional[str] = ..., trace: _Optional[str] = ..., reason: _Optional[_Union[CallErrorReason, str]] = ...) -> None: ...

@@ -57,13 +57,20 @@ class DeltaServiceServicer(object):
         number ever sent in the epoch.
 
         One stream per session is live. A new one ends the older one with ABORTED
-        (STREAM_SUPERSEDED).
+        (STREAM_SUPERSEDED); no other end has this reason.
 
         Either side may end a stream at any time. The work half-closes to learn
         acked_seq and opens the next stream, in the same session, when it has more
-        to say. A server that drains answers OK early: the work registers again
-        and goes on. A client library that does not report the end of a call while
-        it writes (C++ ClientWriter) must half-close at least every lease_ttl / 2.
+        to say. The server ends each stream after some minutes, and all of them
+        when it drains, with OK and before the work has half-closed: the work
+        registers again and goes on behind acked_seq; what it sent beyond that was
+        not taken. Opening a stream without registering again is allowed while the
+        session lives. A client library that does not report the end of a call
+        while it writes (C++ ClientWriter) must half-close at least every
+        lease_ttl / 2.
+
+        A stream that ends without a message, and so names no session, answers the
+        acked_seq of the work whose token it carries.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -27,7 +27,7 @@ from lightgrid_protos.v1 import delta_pb2 as lightgrid__protos_dot_v1_dot_delta_
 from lightgrid_protos.v1 import value_pb2 as lightgrid__protos_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&lightgrid_protos/v1/work_service.proto\x12\x0clightgrid.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1flightgrid_protos/v1/delta.proto\x1a\x1flightgrid_protos/v1/value.proto\"^\n\x13RegisterWorkRequest\x12\x0c\n\x04work\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x03 \x03(\t\x12\x12\n\nuser_agent\x18\x04 \x01(\t\"\x84\x02\n\x14RegisterWorkResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x11\n\tacked_seq\x18\x03 \x01(\x04\x12\x19\n\x11snapshot_required\x18\x04 \x01(\x08\x12\x35\n\x12heartbeat_interval\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\tlease_ttl\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x06limits\x18\x07 \x01(\x0b\x32\x14.lightgrid.v1.Limits\x12\x10\n\x08\x66\x65\x61tures\x18\x08 \x03(\t\"\xa0\x01\n\x06Limits\x12\x19\n\x11max_message_bytes\x18\x01 \x01(\r\x12\x17\n\x0fmax_batch_bytes\x18\x02 \x01(\r\x12\x1b\n\x13max_ops_per_message\x18\x03 \x01(\r\x12\x19\n\x11max_path_segments\x18\x04 \x01(\r\x12\x17\n\x0fmax_value_depth\x18\x05 \x01(\r\x12\x11\n\tmax_nodes\x18\x06 \x01(\r\";\n\x12ReleaseWorkRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tfinal_seq\x18\x02 \x01(\x04\"\x15\n\x13ReleaseWorkResponse\"X\n\x14WatchCommandsRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x15\n\rseen_revision\x18\x02 \x01(\x04\x12\x15\n\rinclude_state\x18\x03 \x01(\x08\"\xba\x02\n\x15WatchCommandsResponse\x12\'\n\x03\x61\x63k\x18\x01 \x01(\x0b\x32\x18.lightgrid.v1.AckCommandH\x00\x12\'\n\x03run\x18\x02 \x01(\x0b\x32\x18.lightgrid.v1.RunCommandH\x00\x12-\n\x06\x63\x61ncel\x18\x03 \x01(\x0b\x32\x1b.lightgrid.v1.CancelCommandH\x00\x12)\n\x04stop\x18\x04 \x01(\x0b\x32\x19.lightgrid.v1.StopCommandH\x00\x12-\n\x06resync\x18\x05 \x01(\x0b\x32\x1b.lightgrid.v1.ResyncCommandH\x00\x12-\n\x06update\x18\x06 \x01(\x0b\x32\x1b.lightgrid.v1.UpdateCommandH\x00\x12\x0c\n\x04more\x18\x07 \x01(\x08\x42\t\n\x07\x63ommand\"4\n\nAckCommand\x12\x11\n\tacked_seq\x18\x01 \x01(\x04\x12\x13\n\x0b\x61pplied_seq\x18\x02 \x01(\x04\"\x97\x03\n\nRunCommand\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x13\n\x0bmethod_name\x18\x02 \x01(\t\x12!\n\x04\x61rgs\x18\x03 \x03(\x0b\x32\x13.lightgrid.v1.Value\x12\x34\n\x06kwargs\x18\x04 \x03(\x0b\x32$.lightgrid.v1.RunCommand.KwargsEntry\x12\"\n\x03ops\x18\x05 \x03(\x0b\x32\x15.lightgrid.v1.DeltaOp\x12\x18\n\x10python_arguments\x18\x06 \x01(\x0c\x12\x10\n\x08revision\x18\x07 \x01(\x04\x12\x41\n\rtrace_context\x18\x08 \x03(\x0b\x32*.lightgrid.v1.RunCommand.TraceContextEntry\x1a\x42\n\x0bKwargsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.lightgrid.v1.Value:\x02\x38\x01\x1a\x33\n\x11TraceContextEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\" \n\rCancelCommand\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\"7\n\x0bStopCommand\x12(\n\x05grace\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x0f\n\rResyncCommand\"W\n\rUpdateCommand\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\"\n\x03ops\x18\x02 \x03(\x0b\x32\x15.lightgrid.v1.DeltaOp\x12\x10\n\x08snapshot\x18\x03 \x01(\x08\x32\x94\x02\n\x0bWorkService\x12U\n\x0cRegisterWork\x12!.lightgrid.v1.RegisterWorkRequest\x1a\".lightgrid.v1.RegisterWorkResponse\x12R\n\x0bReleaseWork\x12 .lightgrid.v1.ReleaseWorkRequest\x1a!.lightgrid.v1.ReleaseWorkResponse\x12Z\n\rWatchCommands\x12\".lightgrid.v1.WatchCommandsRequest\x1a#.lightgrid.v1.WatchCommandsResponse0\x01\x42W\n\x10\x64\x65v.lightgrid.v1B\x10WorkServiceProtoP\x01Z/lightgrid.dev/lightgrid/lightgridv1;lightgridv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&lightgrid_protos/v1/work_service.proto\x12\x0clightgrid.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1flightgrid_protos/v1/delta.proto\x1a\x1flightgrid_protos/v1/value.proto\"q\n\x13RegisterWorkRequest\x12\x0c\n\x04work\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x03 \x03(\t\x12\x12\n\nuser_agent\x18\x04 \x01(\t\x12\x11\n\tlaunch_id\x18\x05 \x01(\t\"\xc8\x02\n\x14RegisterWorkResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x11\n\tacked_seq\x18\x03 \x01(\x04\x12\x19\n\x11snapshot_required\x18\x04 \x01(\x08\x12\x35\n\x12heartbeat_interval\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\tlease_ttl\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x06limits\x18\x07 \x01(\x0b\x32\x14.lightgrid.v1.Limits\x12\x10\n\x08\x66\x65\x61tures\x18\x08 \x03(\t\x12\x0f\n\x07tree_id\x18\t \x01(\t\x12\x31\n\x0erejoin_timeout\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\"\xa0\x01\n\x06Limits\x12\x19\n\x11max_message_bytes\x18\x01 \x01(\r\x12\x17\n\x0fmax_batch_bytes\x18\x02 \x01(\r\x12\x1b\n\x13max_ops_per_message\x18\x03 \x01(\r\x12\x19\n\x11max_path_segments\x18\x04 \x01(\r\x12\x17\n\x0fmax_value_depth\x18\x05 \x01(\r\x12\x11\n\tmax_nodes\x18\x06 \x01(\r\";\n\x12ReleaseWorkRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tfinal_seq\x18\x02 \x01(\x04\"\x15\n\x13ReleaseWorkResponse\"X\n\x14WatchCommandsRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x15\n\rseen_revision\x18\x02 \x01(\x04\x12\x15\n\rinclude_state\x18\x03 \x01(\x08\"\xba\x02\n\x15WatchCommandsResponse\x12\'\n\x03\x61\x63k\x18\x01 \x01(\x0b\x32\x18.lightgrid.v1.AckCommandH\x00\x12\'\n\x03run\x18\x02 \x01(\x0b\x32\x18.lightgrid.v1.RunCommandH\x00\x12-\n\x06\x63\x61ncel\x18\x03 \x01(\x0b\x32\x1b.lightgrid.v1.CancelCommandH\x00\x12)\n\x04stop\x18\x04 \x01(\x0b\x32\x19.lightgrid.v1.StopCommandH\x00\x12-\n\x06resync\x18\x05 \x01(\x0b\x32\x1b.lightgrid.v1.ResyncCommandH\x00\x12-\n\x06update\x18\x06 \x01(\x0b\x32\x1b.lightgrid.v1.UpdateCommandH\x00\x12\x0c\n\x04more\x18\x07 \x01(\x08\x42\t\n\x07\x63ommand\"4\n\nAckCommand\x12\x11\n\tacked_seq\x18\x01 \x01(\x04\x12\x13\n\x0b\x61pplied_seq\x18\x02 \x01(\x04\"\x97\x03\n\nRunCommand\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x13\n\x0bmethod_name\x18\x02 \x01(\t\x12!\n\x04\x61rgs\x18\x03 \x03(\x0b\x32\x13.lightgrid.v1.Value\x12\x34\n\x06kwargs\x18\x04 \x03(\x0b\x32$.lightgrid.v1.RunCommand.KwargsEntry\x12\"\n\x03ops\x18\x05 \x03(\x0b\x32\x15.lightgrid.v1.DeltaOp\x12\x18\n\x10python_arguments\x18\x06 \x01(\x0c\x12\x10\n\x08revision\x18\x07 \x01(\x04\x12\x41\n\rtrace_context\x18\x08 \x03(\x0b\x32*.lightgrid.v1.RunCommand.TraceContextEntry\x1a\x42\n\x0bKwargsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.lightgrid.v1.Value:\x02\x38\x01\x1a\x33\n\x11TraceContextEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\" \n\rCancelCommand\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\"7\n\x0bStopCommand\x12(\n\x05grace\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x0f\n\rResyncCommand\"W\n\rUpdateCommand\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\"\n\x03ops\x18\x02 \x03(\x0b\x32\x15.lightgrid.v1.DeltaOp\x12\x10\n\x08snapshot\x18\x03 \x01(\x08\x32\x94\x02\n\x0bWorkService\x12U\n\x0cRegisterWork\x12!.lightgrid.v1.RegisterWorkRequest\x1a\".lightgrid.v1.RegisterWorkResponse\x12R\n\x0bReleaseWork\x12 .lightgrid.v1.ReleaseWorkRequest\x1a!.lightgrid.v1.ReleaseWorkResponse\x12Z\n\rWatchCommands\x12\".lightgrid.v1.WatchCommandsRequest\x1a#.lightgrid.v1.WatchCommandsResponse0\x01\x42W\n\x10\x64\x65v.lightgrid.v1B\x10WorkServiceProtoP\x01Z/lightgrid.dev/lightgrid/lightgridv1;lightgridv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,35 +40,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUNCOMMAND_TRACECONTEXTENTRY']._loaded_options = None
   _globals['_RUNCOMMAND_TRACECONTEXTENTRY']._serialized_options = b'8\001'
   _globals['_REGISTERWORKREQUEST']._serialized_start=154
-  _globals['_REGISTERWORKREQUEST']._serialized_end=248
-  _globals['_REGISTERWORKRESPONSE']._serialized_start=251
-  _globals['_REGISTERWORKRESPONSE']._serialized_end=511
-  _globals['_LIMITS']._serialized_start=514
-  _globals['_LIMITS']._serialized_end=674
-  _globals['_RELEASEWORKREQUEST']._serialized_start=676
-  _globals['_RELEASEWORKREQUEST']._serialized_end=735
-  _globals['_RELEASEWORKRESPONSE']._serialized_start=737
-  _globals['_RELEASEWORKRESPONSE']._serialized_end=758
-  _globals['_WATCHCOMMANDSREQUEST']._serialized_start=760
-  _globals['_WATCHCOMMANDSREQUEST']._serialized_end=848
-  _globals['_WATCHCOMMANDSRESPONSE']._serialized_start=851
-  _globals['_WATCHCOMMANDSRESPONSE']._serialized_end=1165
-  _globals['_ACKCOMMAND']._serialized_start=1167
-  _globals['_ACKCOMMAND']._serialized_end=1219
-  _globals['_RUNCOMMAND']._serialized_start=1222
-  _globals['_RUNCOMMAND']._serialized_end=1629
-  _globals['_RUNCOMMAND_KWARGSENTRY']._serialized_start=1510
-  _globals['_RUNCOMMAND_KWARGSENTRY']._serialized_end=1576
-  _globals['_RUNCOMMAND_TRACECONTEXTENTRY']._serialized_start=1578
-  _globals['_RUNCOMMAND_TRACECONTEXTENTRY']._serialized_end=1629
-  _globals['_CANCELCOMMAND']._serialized_start=1631
-  _globals['_CANCELCOMMAND']._serialized_end=1663
-  _globals['_STOPCOMMAND']._serialized_start=1665
-  _globals['_STOPCOMMAND']._serialized_end=1720
-  _globals['_RESYNCCOMMAND']._serialized_start=1722
-  _globals['_RESYNCCOMMAND']._serialized_end=1737
-  _globals['_UPDATECOMMAND']._serialized_start=1739
-  _globals['_UPDATECOMMAND']._serialized_end=1826
-  _globals['_WORKSERVICE']._serialized_start=1829
-  _globals['_WORKSERVICE']._serialized_end=2105
+  _globals['_REGISTERWORKREQUEST']._serialized_end=267
+  _globals['_REGISTERWORKRESPONSE']._serialized_start=270
+  _globals['_REGISTERWORKRESPONSE']._serialized_end=598
+  _globals['_LIMITS']._serialized_start=601
+  _globals['_LIMITS']._serialized_end=761
+  _globals['_RELEASEWORKREQUEST']._serialized_start=763
+  _globals['_RELEASEWORKREQUEST']._serialized_end=822
+  _globals['_RELEASEWORKRESPONSE']._serialized_start=824
+  _globals['_RELEASEWORKRESPONSE']._serialized_end=845
+  _globals['_WATCHCOMMANDSREQUEST']._serialized_start=847
+  _globals['_WATCHCOMMANDSREQUEST']._serialized_end=935
+  _globals['_WATCHCOMMANDSRESPONSE']._serialized_start=938
+  _globals['_WATCHCOMMANDSRESPONSE']._serialized_end=1252
+  _globals['_ACKCOMMAND']._serialized_start=1254
+  _globals['_ACKCOMMAND']._serialized_end=1306
+  _globals['_RUNCOMMAND']._serialized_start=1309
+  _globals['_RUNCOMMAND']._serialized_end=1716
+  _globals['_RUNCOMMAND_KWARGSENTRY']._serialized_start=1597
+  _globals['_RUNCOMMAND_KWARGSENTRY']._serialized_end=1663
+  _globals['_RUNCOMMAND_TRACECONTEXTENTRY']._serialized_start=1665
+  _globals['_RUNCOMMAND_TRACECONTEXTENTRY']._serialized_end=1716
+  _globals['_CANCELCOMMAND']._serialized_start=1718
+  _globals['_CANCELCOMMAND']._serialized_end=1750
+  _globals['_STOPCOMMAND']._serialized_start=1752
+  _globals['_STOPCOMMAND']._serialized_end=1807
+  _globals['_RESYNCCOMMAND']._serialized_start=1809
+  _globals['_RESYNCCOMMAND']._serialized_end=1824
+  _globals['_UPDATECOMMAND']._serialized_start=1826
+  _globals['_UPDATECOMMAND']._serialized_end=1913
+  _globals['_WORKSERVICE']._serialized_start=1916
+  _globals['_WORKSERVICE']._serialized_end=2192
 # @@protoc_insertion_point(module_scope)

@@ -9,19 +9,21 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RegisterWorkRequest(_message.Message):
-    __slots__ = ("work", "instance_id", "features", "user_agent")
+    __slots__ = ("work", "instance_id", "features", "user_agent", "launch_id")
     WORK_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     USER_AGENT_FIELD_NUMBER: _ClassVar[int]
+    LAUNCH_ID_FIELD_NUMBER: _ClassVar[int]
     work: str
     instance_id: str
     features: _containers.RepeatedScalarFieldContainer[str]
     user_agent: str
-    def __init__(self, work: _Optional[str] = ..., instance_id: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., user_agent: _Optional[str] = ...) -> None: ...
+    launch_id: str
+    def __init__(self, work: _Optional[str] = ..., instance_id: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., user_agent: _Optional[str] = ..., launch_id: _Optional[str] = ...) -> None: ...
 
 class RegisterWorkResponse(_message.Message):
-    __slots__ = ("session_id", "epoch", "acked_seq", "snapshot_required", "heartbeat_interval", "lease_ttl", "limits", "features")
+    __slots__ = ("session_id", "epoch", "acked_seq", "snapshot_required", "heartbeat_interval", "lease_ttl", "limits", "features", "tree_id", "rejoin_timeout")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     ACKED_SEQ_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +32,8 @@ class RegisterWorkResponse(_message.Message):
     LEASE_TTL_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
+    TREE_ID_FIELD_NUMBER: _ClassVar[int]
+    REJOIN_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     epoch: int
     acked_seq: int
@@ -38,7 +42,9 @@ class RegisterWorkResponse(_message.Message):
     lease_ttl: _duration_pb2.Duration
     limits: Limits
     features: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, session_id: _Optional[str] = ..., epoch: _Optional[int] = ..., acked_seq: _Optional[int] = ..., snapshot_required: bool = ..., heartbeat_interval: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., lease_ttl: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., features: _Optional[_Iterable[str]] = ...) -> None: ...
+    tree_id: str
+    rejoin_timeout: _duration_pb2.Duration
+    def __init__(self, session_id: _Optional[str] = ..., epoch: _Optional[int] = ..., acked_seq: _Optional[int] = ..., snapshot_required: bool = ..., heartbeat_interval: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., lease_ttl: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., features: _Optional[_Iterable[str]] = ..., tree_id: _Optional[str] = ..., rejoin_timeout: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("max_message_bytes", "max_batch_bytes", "max_ops_per_message", "max_path_segments", "max_value_depth", "max_nodes")

@@ -29,7 +29,28 @@ class WorkServiceStub(object):
     """WorkService is how a work joins a flow and is told what to do.
 
     Every call of every lightgrid service but health carries the metadata
-    "authorization: Bearer TOKEN". A work's token opens that one work.
+    "authorization: Bearer TOKEN". A work's token opens that one work. The token
+    is looked at before anything else of a call.
+
+    What the flow starts as a work finds in its environment:
+
+    LIGHTGRID_ADDRESS  HOST:PORT to dial
+    LIGHTGRID_WORK     the work's name
+    LIGHTGRID_TOKEN    the token that opens it
+    LIGHTGRID_LAUNCH   names this launch; goes into RegisterWorkRequest
+    LIGHTGRID_CALL     of a program that a call starts: that call's id
+    LIGHTGRID_TLS_CA   where the server speaks TLS: the certificates to trust,
+    as PEM text
+
+    A program that a call starts carries that call out by being there: it is not
+    told of it by a RunCommand. Exit code 0 has it succeed, another one has it
+    fail, unless a CallUpdate of the program ended it before. The exit code ends
+    no other call: those the work took as commands are cancelled by its end.
+
+    Keepalive: the server sends pings on a quiet connection every 10 s and closes
+    it when none is answered within 5 s. It allows pings from 4 s apart, with and
+    without calls. A work that cannot be pinged notices a dead network by its
+    heartbeats.
     """
 
     def __init__(self, channel):
@@ -59,22 +80,49 @@ class WorkServiceServicer(object):
     """WorkService is how a work joins a flow and is told what to do.
 
     Every call of every lightgrid service but health carries the metadata
-    "authorization: Bearer TOKEN". A work's token opens that one work.
+    "authorization: Bearer TOKEN". A work's token opens that one work. The token
+    is looked at before anything else of a call.
+
+    What the flow starts as a work finds in its environment:
+
+    LIGHTGRID_ADDRESS  HOST:PORT to dial
+    LIGHTGRID_WORK     the work's name
+    LIGHTGRID_TOKEN    the token that opens it
+    LIGHTGRID_LAUNCH   names this launch; goes into RegisterWorkRequest
+    LIGHTGRID_CALL     of a program that a call starts: that call's id
+    LIGHTGRID_TLS_CA   where the server speaks TLS: the certificates to trust,
+    as PEM text
+
+    A program that a call starts carries that call out by being there: it is not
+    told of it by a RunCommand. Exit code 0 has it succeed, another one has it
+    fail, unless a CallUpdate of the program ended it before. The exit code ends
+    no other call: those the work took as commands are cancelled by its end.
+
+    Keepalive: the server sends pings on a quiet connection every 10 s and closes
+    it when none is answered within 5 s. It allows pings from 4 s apart, with and
+    without calls. A work that cannot be pinged notices a dead network by its
+    heartbeats.
     """
 
     def RegisterWork(self, request, context):
         """Joins, or joins again after a lost connection. It ends the live streams of
         the session before it reads acked_seq; nothing of them is taken after.
-        The same instance_id gets its session back while the lease lasts. Another
-        one starts a new epoch, for good, if the holder has no live stream or is
-        known to be gone, else it gets ALREADY_EXISTS (WORK_HELD). Safe to retry.
+
+        The same instance_id gets its session back while the lease lasts; after
+        that it begins a new epoch, with a snapshot. Another instance starts a new
+        epoch, for good, if the holder has no live stream or is known to be gone,
+        else it gets ALREADY_EXISTS (WORK_HELD). One of another launch than the
+        newest gets FAILED_PRECONDITION (EPOCH_FENCED). For a lease after a flow
+        came back, only the instance on record gets its work, others WORK_HELD.
+        Safe to retry.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseWork(self, request, context):
-        """Leaves: the lease ends at once instead of running out.
+        """Leaves: the lease ends at once instead of running out. Safe to retry: a
+        session that was released is told OK again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -88,11 +136,20 @@ class WorkServiceServicer(object):
         after seen_revision, every run call without an end in the order the flow
         made them, cancels, and stop if the work is to stop. The work knows
         repeated calls by call_id and runs one at a time, in order. A second
+<<<<<<< HEAD
         stream of a session ends the first with ABORTED (STREAM_SUPERSEDED).
 
         A call that has ended, in whatever way, is not sent again. One that ended
         without the work's word, while the work may still carry it out, is followed
         by a CancelCommand, or by a StopCommand, which ends all.
+=======
+        stream of a session ends the first with ABORTED (STREAM_SUPERSEDED). The
+        server ends it with OK as it does a StreamDeltas.
+
+        A call that has ended, in whatever way, is not sent again. One that ended
+        without the work's word, while the work may still carry it out, is followed
+        by a CancelCommand. No message is larger than 4 MiB.
+>>>>>>> e6ec73f (wire v1: what the protos say of launches, lives of the tree, programs, leases and errors)
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -128,7 +185,28 @@ class WorkService(object):
     """WorkService is how a work joins a flow and is told what to do.
 
     Every call of every lightgrid service but health carries the metadata
-    "authorization: Bearer TOKEN". A work's token opens that one work.
+    "authorization: Bearer TOKEN". A work's token opens that one work. The token
+    is looked at before anything else of a call.
+
+    What the flow starts as a work finds in its environment:
+
+    LIGHTGRID_ADDRESS  HOST:PORT to dial
+    LIGHTGRID_WORK     the work's name
+    LIGHTGRID_TOKEN    the token that opens it
+    LIGHTGRID_LAUNCH   names this launch; goes into RegisterWorkRequest
+    LIGHTGRID_CALL     of a program that a call starts: that call's id
+    LIGHTGRID_TLS_CA   where the server speaks TLS: the certificates to trust,
+    as PEM text
+
+    A program that a call starts carries that call out by being there: it is not
+    told of it by a RunCommand. Exit code 0 has it succeed, another one has it
+    fail, unless a CallUpdate of the program ended it before. The exit code ends
+    no other call: those the work took as commands are cancelled by its end.
+
+    Keepalive: the server sends pings on a quiet connection every 10 s and closes
+    it when none is answered within 5 s. It allows pings from 4 s apart, with and
+    without calls. A work that cannot be pinged notices a dead network by its
+    heartbeats.
     """
 
     @staticmethod
