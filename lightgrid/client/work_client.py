@@ -85,7 +85,12 @@ class WorkClient:
         self._deltas: Any = delta_service_pb2_grpc.DeltaServiceStub(self._channel)
 
     async def register(
-        self, work: str, instance_id: str, features: Sequence[str], user_agent: str
+        self,
+        work: str,
+        instance_id: str,
+        features: Sequence[str],
+        user_agent: str,
+        launch_id: str = "",
     ) -> Registration:
         """Join as a work; return the session, and what the server accepts.
 
@@ -94,7 +99,11 @@ class WorkClient:
             FlowUnavailableError: It cannot be reached.
         """
         request = work_service_pb2.RegisterWorkRequest(
-            work=work, instance_id=instance_id, features=features, user_agent=user_agent
+            work=work,
+            instance_id=instance_id,
+            features=features,
+            user_agent=user_agent,
+            launch_id=launch_id,
         )
         with told_errors():
             return decode_registration(await self._unary(self._works.RegisterWork, request))

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A process has joined as a work; `user_agent` says which, for people."""
+    """A process has joined as a work; `user_agent` says which, for people.
+
+    `launch_id` says by which launch it was started, if it knows.
+    """
 
     work: str
     user_agent: str
+    launch_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

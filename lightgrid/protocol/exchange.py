@@ -11,9 +11,9 @@ there `has_news`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
-from lightgrid.errors import Reason, RefusedError
 from lightgrid.protocol.acks import Acks
 from lightgrid.protocol.events import Heard, Joined, Left, PeerEvent, Silent
 from lightgrid.protocol.limits import LeaseTerms, Limits
@@ -38,6 +38,7 @@ class Exchange:
         limits: What is accepted.
         terms: How long works may be silent, while they are few.
         now_s: The time.
+        tree_id: Names the life of the flow's tree, to which revisions and epochs belong.
 
     Attributes:
         works: By name and by session, to be looked at.
@@ -46,8 +47,9 @@ class Exchange:
     Not safe to share between threads.
     """
 
-    def __init__(self, limits: Limits, terms: LeaseTerms, now_s: float) -> None:
+    def __init__(self, limits: Limits, terms: LeaseTerms, now_s: float, tree_id: str = "") -> None:
         self.limits = limits
+        self._tree_id = tree_id
         self.works = Roster()
         self.acks = Acks()
         self._terms = terms
@@ -157,56 +159,48 @@ class Exchange:
         features: Sequence[str],
         user_agent: str,
         now_s: float,
+        launch_id: str = "",
     ) -> Registration:
-        """Let a process join as a work.
-
-        Args:
-            name: The work's.
-            instance_id: Random, of one run of a process.
-            session_id: Random; what to call the session if a new one begins.
-            features: What the process knows.
-            user_agent: What the process is, for people.
-            now_s: The time.
+        """Let a process join as a work; the arguments are those of `WorkLink.register`.
 
         Raises:
             RefusedError: NO_SUCH_WORK, or as `WorkLink.register`.
         """
         member = self.works.joining(name)
-        registration = member.link.register(instance_id, session_id, features, self.terms, now_s)
+        registration = member.link.register(
+            instance_id, session_id, features, self.terms, now_s, launch_id
+        )
         self._wake_all(name)
         if self.works.begin_session(member, registration.session_id):
             self._hear(member)
-            self._events.append(Joined(name, user_agent))
-        return registration
+            self._events.append(Joined(name, user_agent, launch_id))
+        return replace(registration, tree_id=self._tree_id)
 
     def release(self, session_id: str, final_seq: int) -> None:
-        """Let a work leave.
+        """Let a work leave; once more, if it has not heard that it may.
 
         Raises:
             RefusedError: SESSION_UNKNOWN or BATCHES_PENDING.
         """
+        if self.works.was_released(session_id):
+            return
         member = self.works.of_session(session_id)
         member.link.release(final_seq)
         member.is_silent = False
         name = member.link.name
-        self.works.end_session(member)
+        self.works.release(member, session_id)
         self._pending[name] = None
         self._events.append(Left(name))
         self._wake_all(name)
 
     def open_stream(self, session_id: str, kind: str, seen_revision: int = 0) -> Stream:
-        """Begin a stream of a session; an older one of its kind does not count any more.
-
-        Args:
-            session_id: Of a session.
-            kind: "deltas" or "commands".
-            seen_revision: The newest of the flow's writes that the work has applied.
+        """Begin a stream, "deltas" or "commands"; an older one of its kind counts no more.
 
         Raises:
             RefusedError: SESSION_UNKNOWN.
         """
         member = self.works.of_session(session_id)
-        number = member.link.session_of(session_id).open_stream(kind)
+        number = member.link.holder.session_of(session_id).open_stream(kind)
         if kind == "commands":
             member.ack_due = True
             self._wake(member.link.name, Wake.COMMANDS)
@@ -225,14 +219,9 @@ class Exchange:
         """Go on if a stream still counts.
 
         Raises:
-            RefusedError: STREAM_SUPERSEDED.
+            RefusedError: As `Holder.check_live`.
         """
-        session = stream.member.link.session
-        if session is None or not session.is_live(stream.kind, stream.number):
-            raise RefusedError(
-                Reason.STREAM_SUPERSEDED,
-                f"another stream of {stream.member.link.name} took over",
-            )
+        stream.member.link.holder.check_live(stream.kind, stream.number)
 
     def offer(self, stream: Stream, part: Batch, now_s: float) -> bool:
         """Take a message of a delta stream.
@@ -262,7 +251,7 @@ class Exchange:
         """Tell whether a delta stream may be read on; until then it counts as alive.
 
         Raises:
-            RefusedError: STREAM_SUPERSEDED.
+            RefusedError: As `Holder.check_live`.
         """
         link = stream.member.link
         link.renew(stream.number, now_s)
@@ -276,7 +265,7 @@ class Exchange:
             include_state: The variables as the flow sees them, to begin with them.
 
         Raises:
-            RefusedError: STREAM_SUPERSEDED.
+            RefusedError: As `Holder.check_live`.
         """
         self.check_live(stream)
         member = stream.member
@@ -308,6 +297,13 @@ class Exchange:
             if not member.is_silent and member.link.is_lost(now_s):
                 member.is_silent = True
                 self._events.append(Silent(member.link.name))
+                self._end_session(member)
+
+    def stop_over(self, name: str) -> None:
+        """End the session of a work that was to leave and has not. None of a removed work."""
+        member = self.works.get(name)
+        if member is not None and member.link.is_held and member.link.holder.stop is not None:
+            self._end_session(member)
 
     # --- over a restart ----------------------------------------------------------------
 
@@ -316,16 +312,18 @@ class Exchange:
         return self.works.dump()
 
     def load(self, record: ExchangeRecord, now_s: float) -> list[str]:
-        """Go on from what was owed; the works have been added.
-
-        Returns:
-            Works of the record that have not been added; nothing of them is kept.
-        """
+        """Go on from what was owed; return the works that have not been added, and are lost."""
         missing = self.works.load(record, self.terms, now_s)
         self._pending.update(dict.fromkeys(name for name in record.links if name not in missing))
         return missing
 
     # --- details -------------------------------------------------------------------------
+
+    def _end_session(self, member: Member) -> None:
+        # Its calls are another's affair: who comes back, in a new epoch, goes on with them.
+        member.link.holder.gone()
+        self.works.end_session(member)
+        self._wake_all(member.link.name)
 
     def _wake(self, name: str, who: Wake) -> None:
         self._wakes[name, who] = None

@@ -34,6 +34,7 @@ class HolderRecord:
     fenced: Sequence[str]
     stop: Stop | None
     has_left: bool
+    launch_id: str
 
 
 class Holder:
@@ -45,11 +46,13 @@ class Holder:
     Attributes:
         session: The newest one, also when its holder is gone.
         stop: Told to the holder: it is to leave.
+        launch_id: The newest launch of the work, if the flow launches it.
     """
 
     def __init__(self, work: str) -> None:
         self.session: Session | None = None
         self.stop: Stop | None = None
+        self.launch_id = ""
         self._work = work
         self._fenced: dict[str, None] = {}  # processes that are to stay away, oldest first
         self._is_gone = False  # the holder is known to be gone
@@ -72,6 +75,7 @@ class Holder:
         features: Sequence[str],
         ttl_s: float,
         now_s: float,
+        launch_id: str = "",
     ) -> Session:
         """Return the session of a process that joins: the one that it has, or a new one.
 
@@ -79,8 +83,10 @@ class Holder:
             RefusedError: EPOCH_FENCED, WORK_STOPPED or WORK_HELD.
         """
         if instance_id in self._fenced:
+            raise self._fenced_off()
+        if launch_id and self.launch_id and launch_id != self.launch_id:
             raise RefusedError(
-                Reason.EPOCH_FENCED, f"a newer process holds {self._work}; this one is to leave"
+                Reason.EPOCH_FENCED, f"{self._work} was launched anew; this process is to leave"
             )
         if self._has_left:
             raise RefusedError(Reason.WORK_STOPPED, f"the flow has stopped {self._work}")
@@ -91,7 +97,7 @@ class Holder:
             held.lease.ttl_s = ttl_s  # what the work is told now
             held.lease.renew(now_s)
             return held
-        epoch, last_stream = 1, 0
+        epoch, last_stream, took_over = 1, 0, False
         if held is not None:
             epoch, last_stream = held.epoch + 1, held.last_stream
             if held.instance_id != instance_id:
@@ -100,10 +106,18 @@ class Holder:
                         Reason.WORK_HELD, f"another process holds {self._work} and is connected"
                     )
                 self.fence()
+                took_over = True
         self._is_gone = False
         lease = Lease(ttl_s, now_s + ttl_s)
         self.session = Session(
-            session_id, epoch, instance_id, features, lease, last_stream=last_stream
+            session_id,
+            epoch,
+            instance_id,
+            features,
+            lease,
+            last_stream=last_stream,
+            first_stream=last_stream,
+            took_over=took_over,
         )
         return self.session
 
@@ -121,6 +135,36 @@ class Holder:
             self.session.end_streams()
         if self.stop is not None:
             self._has_left = True
+
+    def check_live(self, kind: str, stream: int) -> None:
+        """Go on if a stream still counts.
+
+        Raises:
+            RefusedError: It does not: STREAM_SUPERSEDED, EPOCH_FENCED, WORK_STOPPED or
+                SESSION_UNKNOWN, which says no more than that its session is over.
+        """
+        session = self.session
+        if session is not None and session.is_live(kind, stream):
+            return
+        if session is not None and stream > session.first_stream:
+            if kind in session.streams:
+                raise RefusedError(
+                    Reason.STREAM_SUPERSEDED, f"another stream of {self._work} took over"
+                )
+            if self._has_left:
+                raise RefusedError(Reason.WORK_STOPPED, f"the flow has stopped {self._work}")
+            if session.instance_id in self._fenced:
+                raise self._fenced_off()
+        elif session is not None and session.took_over:
+            raise self._fenced_off()
+        raise RefusedError(
+            Reason.SESSION_UNKNOWN, f"the session of {self._work} is over; register again"
+        )
+
+    def _fenced_off(self) -> RefusedError:
+        return RefusedError(
+            Reason.EPOCH_FENCED, f"a newer process holds {self._work}; this one is to leave"
+        )
 
     def allow_again(self) -> None:
         """Let a new process hold a name whose holder was stopped."""
@@ -154,6 +198,7 @@ class Holder:
             fenced=list(self._fenced),
             stop=self.stop,
             has_left=self._has_left,
+            launch_id=self.launch_id,
         )
 
     def load(self, record: HolderRecord, ttl_s: float, now_s: float) -> None:
@@ -168,9 +213,11 @@ class Holder:
                 kept.features,
                 lease,
                 last_stream=kept.last_stream,
+                first_stream=kept.last_stream,
                 is_awaited=not record.is_gone,
             )
         self._is_gone = record.is_gone
         self._fenced = dict.fromkeys(record.fenced)
         self.stop = record.stop
         self._has_left = record.has_left
+        self.launch_id = record.launch_id

@@ -29,11 +29,13 @@ class LeaseTerms:
 
     Attributes:
         heartbeat_interval_s: It says something at least this often.
-        lease_ttl_s: After this long it counts as lost.
+        lease_ttl_s: After this long its session is over.
+        rejoin_timeout_s: For this long it tries to reach a server that does not answer.
     """
 
     heartbeat_interval_s: float = 10.0
     lease_ttl_s: float = 30.0
+    rejoin_timeout_s: float = 60.0
 
     def for_works(self, count: int) -> LeaseTerms:
         """Return the terms for each of so many works: the heartbeats of many are no load."""

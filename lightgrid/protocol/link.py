@@ -58,6 +58,9 @@ class WorkLink:
         receives_updates: It is told what the flow writes while it runs.
         is_program: Its calls start a program and end by its exit code, not when it leaves.
 
+    Attributes:
+        holder: Who has the name.
+
     Not safe to share between threads.
     """
 
@@ -78,7 +81,7 @@ class WorkLink:
             max_bytes=limits.max_batch_bytes,
         )
         self.calls = CallLog()
-        self._holder = Holder(name)
+        self.holder = Holder(name)
         self._limits = limits
         self._receives_updates = receives_updates
         self._is_program = is_program
@@ -92,7 +95,7 @@ class WorkLink:
     @property
     def session(self) -> Session | None:
         """The newest session, also when its holder is gone."""
-        return self._holder.session
+        return self.holder.session
 
     def register(
         self,
@@ -101,6 +104,7 @@ class WorkLink:
         features: Sequence[str],
         terms: LeaseTerms,
         now_s: float,
+        launch_id: str = "",
     ) -> Registration:
         """Let a process join, or join again, as this work.
 
@@ -110,13 +114,15 @@ class WorkLink:
             features: What the process knows.
             terms: Told to the process.
             now_s: The time.
+            launch_id: By which launch it was started, if it knows.
 
         Raises:
             RefusedError: EPOCH_FENCED, WORK_STOPPED or WORK_HELD.
         """
         before = self.session
         known = tuple(feature for feature in features if feature in FEATURES)
-        session = self._holder.admit(instance_id, session_id, known, terms.lease_ttl_s, now_s)
+        ttl_s = terms.lease_ttl_s
+        session = self.holder.admit(instance_id, session_id, known, ttl_s, now_s, launch_id)
         if session is not before:
             self._begin_epoch(session, before)
         return Registration(
@@ -141,7 +147,7 @@ class WorkLink:
                 f"batch {self._intake.acked_seq} of {final_seq} is the last one here; ask again",
                 {"acked_seq": self._intake.acked_seq},
             )
-        self._holder.fence()
+        self.holder.fence()
         self._gone()
         if not self._is_program:
             self.calls.end_open(CallState.CANCELLED, None)
@@ -165,20 +171,12 @@ class WorkLink:
 
     def is_lost(self, now_s: float) -> bool:
         """Tell whether the holder was silent for longer than its lease."""
-        return self._holder.is_lost(now_s)
+        return self.holder.is_lost(now_s)
 
     @property
     def is_held(self) -> bool:
         """Whether a process has joined and has not left."""
-        return self._holder.is_held
-
-    def session_of(self, session_id: str) -> Session:
-        """Return the session that an id stands for.
-
-        Raises:
-            RefusedError: SESSION_UNKNOWN; register again.
-        """
-        return self._holder.session_of(session_id)
+        return self.holder.is_held
 
     # --- the delta stream --------------------------------------------------------
 
@@ -227,12 +225,11 @@ class WorkLink:
         """Count the holder as alive, by its delta stream.
 
         Raises:
-            RefusedError: STREAM_SUPERSEDED.
+            RefusedError: As `Holder.check_live`.
         """
-        session = self.session
-        if session is None or not session.is_live("deltas", stream):
-            raise RefusedError(Reason.STREAM_SUPERSEDED, f"another stream of {self.name} took over")
-        session.lease.renew(now_s)
+        self.holder.check_live("deltas", stream)
+        assert self.session is not None
+        self.session.lease.renew(now_s)
 
     def close_delta_stream(self, stream: int) -> None:
         """Note that a delta stream ended, however it did."""
@@ -263,11 +260,11 @@ class WorkLink:
 
     def stop(self, grace_s: float) -> None:
         """Ask the work to finish and leave."""
-        self._holder.stop = Stop(grace_s)
+        self.holder.stop = Stop(grace_s)
 
     def allow_again(self) -> None:
         """Let a new process hold a work that was stopped."""
-        self._holder.allow_again()
+        self.holder.allow_again()
 
     def commands(
         self, told: Told, *, include_state: Value = None, acks: bool = True
@@ -296,11 +293,11 @@ class WorkLink:
                 told.revision = newest
                 commands.append(Update(newest, ops))
         # Who is to stop needs not be told which calls to cancel: all of them end with it.
-        is_stopping = self._holder.stop is not None
+        is_stopping = self.holder.stop is not None
         commands += told.call_commands(self.calls, self.replica, cancels=not is_stopping)
-        if self._holder.stop is not None and not told.stop:
+        if self.holder.stop is not None and not told.stop:
             told.stop = True
-            commands.append(self._holder.stop)
+            commands.append(self.holder.stop)
         return commands
 
     # --- over a restart of the server ----------------------------------------------
@@ -308,7 +305,7 @@ class WorkLink:
     def dump(self) -> LinkRecord:
         """Return all there is to keep, as it is at this moment. Cost: O(state)."""
         return LinkRecord(
-            holder=self._holder.dump(),
+            holder=self.holder.dump(),
             replica=self.replica.dump(),
             calls=self.calls.dump(),
             acked_seq=self._intake.acked_seq,
@@ -319,7 +316,7 @@ class WorkLink:
 
     def load(self, record: LinkRecord, terms: LeaseTerms, now_s: float) -> None:
         """Go on from what was kept, in a link that has just been made."""
-        self._holder.load(record.holder, terms.lease_ttl_s, now_s)
+        self.holder.load(record.holder, terms.lease_ttl_s, now_s)
         self.replica.load(record.replica)
         self.calls.load(record.calls)
         self._intake.acked_seq = record.acked_seq
@@ -330,7 +327,7 @@ class WorkLink:
             self._note_features(self.session)
 
     def _gone(self) -> None:
-        self._holder.gone()
+        self.holder.gone()
         self.calls.holder_gone()
 
     def _begin_epoch(self, session: Session, before: Session | None) -> None:

@@ -7,7 +7,8 @@
     SNAPSHOT_REQUIRED                               register again, send a snapshot;
                                                     the third in a row: leave
     WORK_HELD                                       ask again, for a minute
-    the server cannot be reached                    ask again, less and less often
+    the server cannot be reached                    ask again, less and less often, for as
+                                                    long as the server has said; then leave
     BATCHES_PENDING, to a goodbye                   say it again
     any other reason                                leave
 
@@ -47,7 +48,9 @@ _MAX_HELD_S: Final = 60.0
 _HELD_PAUSE_S: Final = 1.0
 #: Between two goodbyes, while the last batch is under way.
 _GOODBYE_PAUSE_S: Final = 0.005
-#: Leaving, a work waits this long for a server that cannot be reached to come back.
+
+#: Leaving, a work waits this long for a server that cannot be reached to come back: a flow
+#: that is gone waits for no goodbye, and whoever has stopped the work waits for its end.
 _UNREACHABLE_S: Final = 1.0
 
 _JOIN_AGAIN: Final = frozenset(
@@ -68,7 +71,7 @@ class Again:
 class Leave:
     """Leave: nothing would be better the next time."""
 
-    error: RefusedError
+    error: LightgridError
 
 
 _AT_ONCE: Final = Again(0.0)
@@ -118,6 +121,8 @@ class Membership:
         self._waits_for_holder = waits_for_holder
         self._terms = LeaseTerms()
         self._last_session_id = ""
+        self._tree_id = ""
+        self._answered_at_s: float | None = None  # the server, the last time
         self._failures = 0  # attempts in a row that came to nothing
         self._begun_at_s = 0.0
         self._begun_acked_seq = 0
@@ -133,6 +138,8 @@ class Membership:
     def begin(self, now_s: float) -> None:
         """Note that an attempt to register begins."""
         self._begun_at_s, self._begun_acked_seq = now_s, self._outbox.acked_seq
+        if self._answered_at_s is None:
+            self._answered_at_s = now_s
 
     def registered(self, registration: Registration) -> None:
         """Note that the server took the process; its streams are to be opened."""
@@ -140,6 +147,10 @@ class Membership:
         self.limits, self._terms = registration.limits, registration.terms
         if self.session_id != self._last_session_id:
             self._last_session_id, self.applied_seq = self.session_id, 0
+        if registration.tree_id != self._tree_id:
+            if self._tree_id:  # revisions of another tree mean nothing in this one
+                self._outbox.seen_revision = 0
+            self._tree_id = registration.tree_id
         self._held_since_s = None
         self._has_greeted = False
         self._outbox.registered(
@@ -155,8 +166,14 @@ class Membership:
             error: Why; None when the server just drains.
             now_s: The time.
         """
+        if self.session_id or isinstance(error, RefusedError) or self._answered_at_s is None:
+            self._answered_at_s = now_s
         self.session_id = ""
-        step = self._judge(error) if isinstance(error, RefusedError) else _AT_ONCE
+        step: Again | Leave = _AT_ONCE
+        if isinstance(error, RefusedError):
+            step = self._judge(error)
+        elif error is not None and now_s - self._answered_at_s > self._terms.rejoin_timeout_s:
+            step = Leave(error)
         if isinstance(step, Leave):
             self.is_over = True
             return step

@@ -75,7 +75,7 @@ class Batch:
 
 @dataclass(slots=True, frozen=True)
 class Registration:
-    """What a work learns when it joins."""
+    """What a work learns when it joins; `tree_id` names the life of the flow's tree."""
 
     session_id: str
     epoch: int
@@ -84,6 +84,7 @@ class Registration:
     terms: LeaseTerms
     limits: Limits
     features: Sequence[str] = ()
+    tree_id: str = ""
 
 
 # --- commands, from the flow server to the work -------------------------------

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from lightgrid.errors import Reason, RefusedError
 from lightgrid.protocol.limits import LeaseTerms
 from lightgrid.protocol.link import LinkRecord, WorkLink
+
+#: Goodbyes that were taken and are taken again, when their answer was lost.
+_MAX_RELEASED: Final = 1000
 
 
 @dataclass(slots=True, eq=False)
@@ -34,10 +38,12 @@ class ExchangeRecord:
     Attributes:
         generations: How many works have had a name, by name.
         links: Of the works that there are, by name.
+        released: Sessions that have ended with a goodbye, with the works' names.
     """
 
     generations: Mapping[str, int]
     links: Mapping[str, LinkRecord]
+    released: Mapping[str, str]
 
 
 class Roster:
@@ -47,6 +53,7 @@ class Roster:
         self._members: dict[str, Member] = {}
         self._generations: dict[str, int] = {}
         self._sessions: dict[str, Member] = {}
+        self._released: dict[str, str] = {}  # sessions and works, the oldest first
 
     def __len__(self) -> int:
         return len(self._members)
@@ -71,13 +78,20 @@ class Roster:
         return member is not None and member.link.is_held
 
     def work_of(self, session_id: str) -> tuple[str, int]:
-        """Return the name and the generation of the work that a session stands for.
+        """Return the name and the generation of the work that a session stands for, or stood.
 
         Raises:
             RefusedError: SESSION_UNKNOWN.
         """
+        if self.was_released(session_id):
+            name = self._released[session_id]
+            return name, self.generation_of(name)
         member = self.of_session(session_id)
         return member.link.name, member.generation
+
+    def was_released(self, session_id: str) -> bool:
+        """Tell whether a session has ended with a goodbye, which may come again."""
+        return session_id in self._released
 
     def new_generation(self, name: str) -> int:
         """Return the number of a work that gets a name: no token of the last one opens it."""
@@ -130,11 +144,19 @@ class Roster:
         """Let no session stand for a work."""
         self._sessions = {key: one for key, one in self._sessions.items() if one is not member}
 
+    def release(self, member: Member, session_id: str) -> None:
+        """Let a session end with a goodbye."""
+        self.end_session(member)
+        self._released[session_id] = member.link.name
+        if len(self._released) > _MAX_RELEASED:
+            del self._released[next(iter(self._released))]
+
     def dump(self) -> ExchangeRecord:
         """Return all there is to keep, as it is at this moment. Cost: O(state)."""
         return ExchangeRecord(
             dict(self._generations),
             {name: member.link.dump() for name, member in self._members.items()},
+            dict(self._released),
         )
 
     def load(self, record: ExchangeRecord, terms: LeaseTerms, now_s: float) -> list[str]:
@@ -144,6 +166,7 @@ class Roster:
             Works of the record that have not been added; nothing of them is kept.
         """
         self._generations.update(record.generations)
+        self._released.update(record.released)
         missing = []
         for name, kept in record.links.items():
             member = self._members.get(name)

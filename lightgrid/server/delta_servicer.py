@@ -70,10 +70,11 @@ class DeltaServicer(delta_service_pb2_grpc.DeltaServiceServicer):
         """Return when the server drains.
 
         Raises:
-            RefusedError: STREAM_SUPERSEDED, when the stream does not count any more.
+            RefusedError: The stream does not count any more; see `Holder.check_live`.
         """
         works = self._hub.works
         with works.listening(stream, Wake.STREAMS) as bell:
+            works.check_live(stream)
             while not self._hub.is_draining:
-                works.check_live(stream)
                 await bell.wait()
+                works.check_live(stream)

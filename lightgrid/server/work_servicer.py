@@ -34,7 +34,11 @@ class WorkServicer(work_service_pb2_grpc.WorkServiceServicer):
         if not request.instance_id:
             raise RefusedError(Reason.BAD_OP, "instance_id is empty")
         registration = self._hub.works.register(
-            request.work, request.instance_id, list(request.features), request.user_agent
+            request.work,
+            request.instance_id,
+            list(request.features),
+            request.user_agent,
+            request.launch_id,
         )
         return encode_registration(registration)
 
@@ -57,7 +61,10 @@ class WorkServicer(work_service_pb2_grpc.WorkServiceServicer):
         end_s = time.monotonic() + self._rotation.lifetime_s()
         with works.listening(stream, Wake.COMMANDS) as bell:
             try:
-                while (left_s := end_s - time.monotonic()) > 0 and not self._hub.is_draining:
+                while (left_s := end_s - time.monotonic()) > 0:
+                    works.check_live(stream)
+                    if self._hub.is_draining:
+                        break
                     commands = works.commands(stream, include_state=include_state)
                     include_state = False
                     for command in commands:

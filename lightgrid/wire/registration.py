@@ -23,9 +23,11 @@ def encode_registration(registration: Registration) -> RegisterWorkResponse:
         acked_seq=registration.acked_seq,
         snapshot_required=registration.snapshot_required,
         features=registration.features,
+        tree_id=registration.tree_id,
     )
     encode_duration(registration.terms.heartbeat_interval_s, message.heartbeat_interval)
     encode_duration(registration.terms.lease_ttl_s, message.lease_ttl)
+    encode_duration(registration.terms.rejoin_timeout_s, message.rejoin_timeout)
     for name in _LIMITS:
         setattr(message.limits, name, min(getattr(registration.limits, name), _MAX_UINT32))
     return message
@@ -40,6 +42,7 @@ def decode_registration(message: RegisterWorkResponse) -> Registration:
     terms = {
         "heartbeat_interval_s": decode_duration(message.heartbeat_interval),
         "lease_ttl_s": decode_duration(message.lease_ttl),
+        "rejoin_timeout_s": decode_duration(message.rejoin_timeout),
     }
     return Registration(
         session_id=message.session_id,
@@ -49,4 +52,5 @@ def decode_registration(message: RegisterWorkResponse) -> Registration:
         terms=LeaseTerms(**{name: time_s for name, time_s in terms.items() if time_s > 0}),
         limits=Limits(**{name: limit for name, limit in limits.items() if limit}),
         features=tuple(message.features),
+        tree_id=message.tree_id,
     )

@@ -133,6 +133,7 @@ class WorkLoop:
             self._on_progress,
             self._collect_if_due,
             self._calls,
+            launch_id=joining.launch_id,
             wants_state=joining.seen_revision < 0,
             waits_for_holder=joining.seen_revision >= 0,
         )

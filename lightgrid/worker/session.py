@@ -70,6 +70,7 @@ class WorkSession:
         collect: Called when the stream can take more, before the outbox is looked into;
             returns in how many seconds to call it again, unless `wake` comes first.
         calls: What is known of calls already.
+        launch_id: By which launch this process was started, if it was.
         wants_state: As `Membership`.
         waits_for_holder: As `Membership`.
     """
@@ -85,9 +86,11 @@ class WorkSession:
         collect: Callable[[], float] = lambda: math.inf,
         calls: KnownCalls | None = None,
         *,
+        launch_id: str = "",
         wants_state: bool = False,
         waits_for_holder: bool = True,
     ) -> None:
+        self._launch_id = launch_id
         self._membership = Membership(
             outbox,
             random.random,
@@ -183,7 +186,7 @@ class WorkSession:
             FlowUnavailableError: The connection was lost.
         """
         registration = await self._client.register(
-            self._work, self._instance_id, self._features, user_agent
+            self._work, self._instance_id, self._features, user_agent, self._launch_id
         )
         logger.debug("%s: epoch %d, %s", self._work, registration.epoch, registration)
         self._membership.registered(registration)

@@ -46,6 +46,7 @@ class Joining:
         seen_revision: The tree's revision when the variables were taken; -1 when
             they were not taken from the tree at all, and the tree's are wanted.
         root_certificates: PEM, for TLS.
+        launch_id: By which launch the process was started, if it was.
     """
 
     address: str
@@ -53,6 +54,7 @@ class Joining:
     token: str
     seen_revision: int = 0
     root_certificates: bytes | None = None
+    launch_id: str = ""
 
 
 class WorkSide:

@@ -18,7 +18,13 @@ from lightgrid.component.node import node_of
 from lightgrid.errors import LightgridError, Reason, RefusedError, short_name
 from lightgrid.frames import calls_user_code
 from lightgrid.process.user_trace import user_trace
-from lightgrid.process.work_spec import ADDRESS_VARIABLE, TOKEN_VARIABLE, WORK_VARIABLE, read_spec
+from lightgrid.process.work_spec import (
+    ADDRESS_VARIABLE,
+    LAUNCH_VARIABLE,
+    TOKEN_VARIABLE,
+    WORK_VARIABLE,
+    read_spec,
+)
 from lightgrid.protocol.messages import CallState, CallUpdate, Run
 from lightgrid.worker.calls import execute_call, failed
 from lightgrid.worker.coroutines import Coroutines
@@ -224,7 +230,14 @@ def main() -> int:
     except BaseException as error:
         say(user_trace(error))
         return 1
-    joining = Joining(address, spec.work, token, spec.seen_revision, spec.root_certificates)
+    joining = Joining(
+        address,
+        spec.work,
+        token,
+        spec.seen_revision,
+        spec.root_certificates,
+        launch_id=os.environ.get(LAUNCH_VARIABLE, ""),
+    )
     return WorkProcess(work, joining, spec.stop_grace_s, is_launched=True).run(signal.SIGTERM)
 
 

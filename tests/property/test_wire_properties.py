@@ -302,7 +302,7 @@ HOSTILE_PART = st.builds(
 def test_a_hostile_stream_is_refused_and_nothing_else_happens(parts):
     link = WorkLink("root.w", {"v": [1]}, Limits())
     link.register("instance", "session", [], LeaseTerms(), 0.0)
-    stream = link.session_of("session").open_stream("deltas")
+    stream = link.holder.session_of("session").open_stream("deltas")
     view = {"v": [1]}
     for part in parts:
         message = delta_service_pb2.StreamDeltasRequest.FromString(part.SerializeToString())

@@ -129,10 +129,6 @@ def restart_server(world, name):
         world.checks.server_is_back()
         return
     world.checks.begin_anew()
-    for process in world.running():
-        # Revisions begin anew, too: only who never hears of them may outlive the server.
-        if world.checks.records[process.name].kind != "plain":
-            process.crash()
 
 
 FAULTS = (

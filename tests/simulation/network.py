@@ -38,6 +38,7 @@ class Register:
 
     instance_id: str
     features: tuple = ()
+    launch_id: str = ""
 
 
 @dataclass(slots=True, frozen=True)

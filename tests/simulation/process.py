@@ -44,16 +44,17 @@ class Process:
         seen_revision: The revision of the tree they were taken from, 0 for none.
         updates: It asks to be told what the flow writes while it runs.
         wants_state: It begins by asking for its variables as the flow sees them.
-        launched: The flow started it, and hears of its exit.
+        launch_id: By which launch the flow started it, and hears of its exit; "" if it did not.
     """
 
     def __init__(
-        self, world, name, instance_id, variables, seen_revision, *, updates, wants_state, launched
+        self, world, name, instance_id, variables, seen_revision, *, updates, wants_state, launch_id
     ):
         self.world = world
         self.name = name
         self.instance_id = instance_id
-        self.launched = launched
+        self.launch_id = launch_id
+        self.launched = bool(launch_id)
         self.is_alive = True
         self.has_left = False
         self.is_leaving = False
@@ -164,7 +165,7 @@ class Process:
         elif self.registering is None and self.world.now_s >= self.retry_at_s:
             self.membership.begin(self.world.now_s)
             self.registering = self.world.open_stream("register", self)
-            self.registering.send_up(Register(self.instance_id, self.features))
+            self.registering.send_up(Register(self.instance_id, self.features, self.launch_id))
         if self.is_leaving:
             self.leave()
 
@@ -259,7 +260,7 @@ class Process:
         step = self.membership.ended(error_of(message), self.world.now_s)
         if not isinstance(step, Leave):
             self.retry_at_s = self.world.now_s + step.after_s
-        elif step.error.reason in SENT_AWAY:
+        elif message is LOST or step.error.reason in SENT_AWAY:
             self.go_if_over()
         else:
             raise step.error  # a bug in the work

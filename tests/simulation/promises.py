@@ -96,6 +96,11 @@ class Checks:
         instance_id = record.joining
         self.require(instance_id not in record.replaced, "Owned: a fenced process stays out")
         self.require(not record.has_left, "a work that left stays away")
+        self.require(
+            not record.launch_id or stream.process.launch_id in ("", record.launch_id),
+            "a process of an earlier launch stays out",
+            stream,
+        )
         if record.holder not in (None, instance_id):
             free = (
                 record.is_gone

@@ -9,6 +9,7 @@ class WorkRecord:
         self.seen = (None, 0)  # whose state the view shows, and which of them
         self.replaced = set()  # instances that another one took over from
         self.holder = None
+        self.launch_id = ""  # the newest
         self.joining = None
         self.live_streams = set()
         self.heard_at_s = 0.0

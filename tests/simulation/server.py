@@ -21,6 +21,7 @@ from lightgrid.state.values import copy_value
 
 HEARTBEAT_S = 10.0
 LEASE_S = 30.0
+REJOIN_S = 1000.0
 
 
 class Server:
@@ -36,20 +37,25 @@ class Server:
         self.streams = []
         self.woken = set()
         nodes = {name: {"vars": first_variables()} for name in self.kinds}
-        self.tree = StateTree("tree", {"works": nodes})
-        terms = LeaseTerms(HEARTBEAT_S, LEASE_S)
-        self.exchange = Exchange(Limits(), terms, self.world.now_s)
+        self.tree = StateTree(f"tree-{self.world.token()}", {"works": nodes})
+        self.begin_exchange()
+
+    def begin_exchange(self):
+        terms = LeaseTerms(HEARTBEAT_S, LEASE_S, REJOIN_S)
+        self.exchange = Exchange(Limits(), terms, self.world.now_s, self.tree.tree_id)
         for name, kind in self.kinds.items():
             self.exchange.add_work(name, first_variables(), receives_updates=kind == "updates")
         self.sweep_at_s = self.world.now_s + self.exchange.sweep_interval_s
 
     def restart(self, *, keeps_record):
         """Crash and come back, with what was owed, or with nothing."""
-        record = pickle.dumps((self.exchange.dump(), self.tree.root, self.tree.revision))
+        record = pickle.dumps(self.exchange.dump())
+        tree = self.tree
         self.begin()
         if keeps_record:
-            owed, self.tree.root, self.tree.revision = pickle.loads(record)
-            missing = self.exchange.load(owed, self.world.now_s)
+            self.tree = tree
+            self.begin_exchange()
+            missing = self.exchange.load(pickle.loads(record), self.world.now_s)
             assert not missing
 
     def link(self, name):
@@ -71,7 +77,13 @@ class Server:
                 checks.registering(name, message.instance_id)
                 session_id = self.world.new_session_id()
                 registration = exchange.register(
-                    name, message.instance_id, session_id, message.features, "", now_s
+                    name,
+                    message.instance_id,
+                    session_id,
+                    message.features,
+                    "",
+                    now_s,
+                    message.launch_id,
                 )
                 checks.registered(name, stream)
                 stream.send_down(registration)
@@ -195,10 +207,11 @@ class Server:
                     self.world.checks.silent(member.link.name)
             self.sweep_at_s = self.world.now_s + self.exchange.sweep_interval_s
 
-    def launch(self, name):
+    def launch(self, name, launch_id):
         """Return what the flow gives a process to start with: the variables as it sees them."""
         self.run()
         self.link(name).process_starts()
+        self.link(name).holder.launch_id = launch_id
         return copy_value(self.view(name)), self.tree.revision
 
     def notice_exit(self, process):

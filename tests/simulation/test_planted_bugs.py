@@ -33,6 +33,7 @@ take_snapshot = Replica._take_snapshot
 write, add, take_calls = Replica.write, CallLog.add, CallLog.take
 receive = Publisher.receive
 hear = KnownCalls.hear
+membership_registered = Membership.registered
 next_message, ended = Membership.next_message, Membership.ended
 exchange_offer = Exchange.offer
 release, load = WorkLink.release, WorkLink.load
@@ -310,6 +311,18 @@ def calls_are_not_kept(self, record):
     load_calls(self, replace(record, calls=[], news=[]))
 
 
+def every_launch_counts(self, instance_id, session_id, features, ttl_s, now_s, launch_id=""):
+    return admit(self, instance_id, session_id, features, ttl_s, now_s)
+
+
+def revisions_of_another_tree_count(self, registration):
+    membership_registered(self, replace(registration, tree_id="one for ever"))
+
+
+def a_silent_work_keeps_its_session(self, member):
+    self._wake_all(member.link.name)
+
+
 def what_one_stream_told_counts_on_the_next(self):
     pass
 
@@ -319,6 +332,9 @@ def an_ended_call_is_sent_again(self, call_id):
 
 
 PLANTED = [
+    (Holder, "admit", every_launch_counts),
+    (Membership, "registered", revisions_of_another_tree_count),
+    (Exchange, "_end_session", a_silent_work_keeps_its_session),
     (Intake, "offer", apply_again_what_was_taken),
     (Outbox, "registered", go_on_one_too_late),
     (Outbox, "registered", go_on_with_what_was_not_sent_before),

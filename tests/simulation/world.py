@@ -113,12 +113,14 @@ class World:
         """Start a process: from the flow's object, or one that knows only its first values."""
         kind = self.checks.records[name].kind
         if launched:
-            variables, seen = self.server.launch(name)
+            launch_id = f"launch-{self.token()}"
+            variables, seen = self.server.launch(name, launch_id)
             record = self.checks.records[name]
+            record.launch_id = launch_id
             record.start_revision = seen
             record.told_revision = max(record.told_revision, seen)
         else:
-            variables, seen = first_variables(), 0
+            variables, seen, launch_id = first_variables(), 0, ""
         instance_id = f"{name}-{self.token()}"
         self.note("start", instance_id, "launched" if launched else "external")
         process = Process(
@@ -129,7 +131,7 @@ class World:
             seen,
             updates=kind == "updates",
             wants_state=not launched and kind != "plain",
-            launched=launched,
+            launch_id=launch_id,
         )
         self.processes[instance_id] = process
 
@@ -324,9 +326,15 @@ class World:
         self.checks.require(not self.silent(), "a lease is not cut short")
         self.pass_time(1.5 + self.server.exchange.sweep_interval_s)
         self.checks.require(self.silent() == set(works), "a silent work is lost", set(works))
-        self.hear(works)
+        epochs = {name: self.server.link(name).session.epoch for name in works}
+        for _ in range(10):  # they hear that their sessions are over, and register again
+            self.hear(works)
+            self.now_s += 0.2
         heard = {one.work for one in self.server.exchange.take_events() if isinstance(one, Heard)}
         self.checks.require(heard == set(works), "a work that is heard again is told", heard)
+        for name, epoch in epochs.items():
+            again = self.server.link(name).session.epoch
+            self.checks.require(again == epoch + 1, "a lost session is not gone on with", name)
         self.pass_time(LEASE_S + 1)
         for name, process in works.items():
             # Its streams still look live, and do not keep the next one out.

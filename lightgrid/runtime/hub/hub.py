@@ -72,7 +72,7 @@ class Hub:
         wants_deltas = observer is not None and observer.wants_deltas
         self._delta_observer = observer if wants_deltas else None
         self._wall_clock = wall_clock
-        self._shared = Shared(Exchange(limits, terms, clock()), clock)
+        self._shared = Shared(Exchange(limits, terms, clock(), self.tree.tree_id), clock)
         self.works = WorkGate(self._shared, self.tree)
         self.asks = Asks()
         self.outside = OutsideUpdates(self)
@@ -229,10 +229,17 @@ class Hub:
         with self._shared as exchange:
             exchange.command(work).stop(grace_s)
 
-    def allow_again(self, work: str) -> None:
-        """Let a new process be a work that was stopped."""
+    def stop_over(self, work: str) -> None:
+        """End the session of a work that has not left within its grace."""
         with self._shared as exchange:
-            exchange.command(work).allow_again()
+            exchange.stop_over(work)
+
+    def allow_again(self, work: str, launch_id: str = "") -> None:
+        """Let a new process be a work that was stopped, and none of an earlier launch."""
+        with self._shared as exchange:
+            link = exchange.command(work)
+            link.allow_again()
+            link.holder.launch_id = launch_id
 
     def process_gone(
         self, work: str, error: CallError | None, state: CallState = CallState.CANCELLED

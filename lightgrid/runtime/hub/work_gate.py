@@ -55,7 +55,12 @@ class WorkGate:
             return exchange.works.work_of(session_id)
 
     def register(
-        self, work: str, instance_id: str, features: Sequence[str], user_agent: str
+        self,
+        work: str,
+        instance_id: str,
+        features: Sequence[str],
+        user_agent: str,
+        launch_id: str = "",
     ) -> Registration:
         """Let a process join as a work.
 
@@ -65,7 +70,13 @@ class WorkGate:
         session_id = secrets.token_hex(16)
         with self._shared as exchange:
             return exchange.register(
-                work, instance_id, session_id, features, user_agent, self._shared.clock()
+                work,
+                instance_id,
+                session_id,
+                features,
+                user_agent,
+                self._shared.clock(),
+                launch_id,
             )
 
     def release(self, session_id: str, final_seq: int) -> None:
@@ -97,7 +108,7 @@ class WorkGate:
         """Go on if a stream still counts.
 
         Raises:
-            RefusedError: STREAM_SUPERSEDED.
+            RefusedError: As `Holder.check_live`.
         """
         with self._shared as exchange:
             exchange.check_live(stream)
@@ -129,7 +140,7 @@ class WorkGate:
         """Tell whether a delta stream may be read on; it still counts as alive.
 
         Raises:
-            RefusedError: STREAM_SUPERSEDED.
+            RefusedError: As `Holder.check_live`.
         """
         with self._shared as exchange:
             return exchange.has_room(stream, self._shared.clock())
@@ -144,7 +155,7 @@ class WorkGate:
         """Return what to tell a work next.
 
         Raises:
-            RefusedError: STREAM_SUPERSEDED.
+            RefusedError: As `Holder.check_live`.
         """
         with self._shared as exchange:
             view = None

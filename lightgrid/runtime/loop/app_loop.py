@@ -253,7 +253,7 @@ class AppLoop:
             if isinstance(event, Exited):
                 self._supervisor.take_exit(event)
             elif isinstance(event, Joined) and event.work in self._backend.works:
-                self._supervisor.joined(self._backend.works[event.work])
+                self._supervisor.joined(self._backend.works[event.work], event.launch_id)
         for name, merged in self.hub.merge():
             work = self._backend.works.get(name)
             if work is not None:

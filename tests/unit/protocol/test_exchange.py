@@ -128,7 +128,10 @@ def test_a_goodbye_is_told_and_ends_the_session(flow):
     assert flow.exchange.take_events() == [Left("w")]
     assert flow.exchange.take_pending() == ["w"]
     assert not flow.exchange.works.is_held("w")
-    assert reason_of(flow.exchange.release, "s", 0) is Reason.SESSION_UNKNOWN
+    flow.exchange.release("s", 0)  # its answer was lost, maybe
+    assert not flow.exchange.has_news
+    assert reason_of(flow.exchange.open_stream, "s", "deltas") is Reason.SESSION_UNKNOWN
+    assert reason_of(flow.exchange.release, "another", 0) is Reason.SESSION_UNKNOWN
 
 
 def test_a_goodbye_before_the_last_batch_changes_nothing(flow):
@@ -146,7 +149,7 @@ def test_the_calls_of_a_process_that_is_gone_end_and_its_streams_count_no_more(f
     assert flow.exchange.take_wakes() == ALL
     (merged,) = flow.merge()
     assert [(one.call_id, one.state) for one in merged.calls] == [("c", CallState.FAILED)]
-    assert reason_of(flow.offer, stream, snapshot()) is Reason.STREAM_SUPERSEDED
+    assert reason_of(flow.offer, stream, snapshot()) is Reason.SESSION_UNKNOWN
     flow.exchange.process_gone("removed long ago", None)
 
 
@@ -165,7 +168,7 @@ def test_a_work_that_is_removed_is_no_work_and_its_streams_count_no_more(flow):
     assert flow.exchange.take_wakes() == ALL
     assert flow.exchange.take_pending() == []
     assert flow.exchange.acks.next_s is None
-    assert reason_of(flow.offer, stream, change(2)) is Reason.STREAM_SUPERSEDED
+    assert reason_of(flow.offer, stream, change(2)) is Reason.SESSION_UNKNOWN
     assert reason_of(flow.exchange.works.work_of, "s") is Reason.SESSION_UNKNOWN
     assert reason_of(flow.register) is Reason.NO_SUCH_WORK
     assert len(flow.exchange.works) == 0
@@ -225,7 +228,7 @@ def test_a_newer_stream_takes_over_and_the_older_one_hears_of_it(flow, kind, wok
     flow.exchange.close_stream(first)
     flow.exchange.check_live(second)
     flow.exchange.close_stream(second)
-    assert reason_of(flow.exchange.check_live, second) is Reason.STREAM_SUPERSEDED
+    assert reason_of(flow.exchange.check_live, second) is Reason.SESSION_UNKNOWN
 
 
 def test_the_two_kinds_of_stream_do_not_take_over_from_each_other(flow):
@@ -421,15 +424,55 @@ def test_other_commands_do_not_bring_an_ack_that_waits(flow, told):
 # --- silence -----------------------------------------------------------------------
 
 
-def test_a_silent_work_is_told_once_and_once_when_it_is_heard_again(flow):
+def test_silence_past_the_lease_ends_the_session_and_the_next_epoch_begins_with_a_snapshot(flow):
     stream = flow.join()
+    flow.offer(stream, snapshot())
     flow.quiet()
     assert flow.pass_time(28.0) == []
     assert flow.pass_time(40.0) == [Silent("w")]
-    flow.offer(stream, Batch(0))
-    flow.offer(stream, Batch(0))
-    assert flow.exchange.take_events() == [Heard("w")]
+    assert flow.exchange.take_wakes() == ALL
+    assert not flow.exchange.works.is_held("w")
+    assert reason_of(flow.offer, stream, Batch(0)) is Reason.SESSION_UNKNOWN
+    assert reason_of(flow.exchange.open_stream, "s", "deltas") is Reason.SESSION_UNKNOWN
+    again = flow.register(session="s2")
+    assert (again.epoch, again.acked_seq, again.snapshot_required) == (2, 0, True)
+    assert flow.exchange.take_events() == [Heard("w"), Joined("w", "agent")]
     assert flow.pass_time(40.0) == [Silent("w")]
+
+
+def test_calls_go_on_over_a_lost_session_of_a_process_that_comes_back(flow):
+    flow.join()
+    flow.exchange.command("w").call(Run("c"))
+    flow.pass_time(40.0)
+    flow.merge()
+    flow.register(session="s2")
+    told = flow.exchange.commands(flow.exchange.open_stream("s2", "commands"))
+    assert [one.call_id for one in told if isinstance(one, Run)] == ["c"]
+
+
+def test_a_work_that_has_not_left_within_its_grace_is_shown_out(flow):
+    stream = flow.join()
+    flow.exchange.stop_over("w")  # it is not to leave
+    flow.exchange.check_live(stream)
+    flow.exchange.command("w").stop(1.0)
+    flow.exchange.stop_over("w")
+    assert reason_of(flow.offer, stream, Batch(0)) is Reason.WORK_STOPPED
+    assert reason_of(flow.register) is Reason.WORK_STOPPED
+    flow.exchange.stop_over("removed long ago")
+
+
+def test_a_process_of_an_earlier_launch_does_not_count(flow):
+    flow.exchange.works["w"].link.holder.launch_id = "second"
+    register = flow.exchange.register
+    assert reason_of(register, "w", "one", "s", (), "", 0.0, "first") is Reason.EPOCH_FENCED
+    assert register("w", "two", "s", (), "", 0.0, "second").epoch == 1
+    assert flow.exchange.take_events() == [Joined("w", "", "second")]
+
+
+def test_a_registration_names_the_life_of_the_tree():
+    exchange = Exchange(Limits(), TERMS, 0.0, "tree")
+    exchange.add_work("w", {"x": 0})
+    assert exchange.register("w", "one", "s", (), "", 0.0).tree_id == "tree"
 
 
 def test_a_work_that_is_not_read_from_is_alive(flow):
@@ -468,14 +511,10 @@ def test_the_next_holder_is_heard_and_may_fall_silent_as_well(flow):
     assert flow.pass_time(40.0) == [Silent("w")]
 
 
-@pytest.mark.parametrize("end", ["gone", "released"])
-def test_of_a_silent_holder_that_is_gone_nothing_is_heard_again(flow, end):
+def test_of_a_silent_holder_that_is_gone_nothing_is_heard_again(flow):
     flow.register()
     flow.pass_time(40.0)
-    if end == "gone":
-        flow.exchange.process_gone("w", None)
-    else:
-        flow.exchange.release("s", 0)
+    flow.exchange.process_gone("w", None)
     flow.quiet()
     flow.register("two", "s2")
     assert flow.exchange.take_events() == [Joined("w", "agent")]
@@ -585,7 +624,8 @@ def test_a_work_that_was_stopped_and_has_left_stays_away(flow):
     again = restarted(flow)
     assert not again.exchange.works.is_held("w")
     assert reason_of(again.register, "two", "s2") is Reason.WORK_STOPPED
-    assert reason_of(again.exchange.works.work_of, "s") is Reason.SESSION_UNKNOWN
+    again.exchange.release("s", 0)
+    assert reason_of(again.exchange.open_stream, "s", "deltas") is Reason.SESSION_UNKNOWN
 
 
 def test_a_process_that_was_given_up_gets_a_new_session_after_the_restart(flow):

@@ -70,7 +70,7 @@ def test_a_stream_of_an_earlier_session_does_not_pass_for_one_of_the_next():
     link.process_gone(None)
     new = join(link, "two")
     assert old != new
-    assert reason_of(link.offer, old, SNAPSHOT, 0.0) is Reason.STREAM_SUPERSEDED
+    assert reason_of(link.offer, old, SNAPSHOT, 0.0) is Reason.EPOCH_FENCED
 
 
 def test_a_connected_holder_keeps_its_name_within_its_lease():
@@ -85,7 +85,7 @@ def test_a_holder_without_a_stream_is_taken_over_and_fenced_for_ever():
     link.close_delta_stream(join(link))
     assert link.register("two", "s", (), TERMS, 1.0).epoch == 2
     assert reason_of(link.register, "one", "s", (), TERMS, 1000.0) is Reason.EPOCH_FENCED
-    assert reason_of(link.session_of, "session of one") is Reason.SESSION_UNKNOWN
+    assert reason_of(link.holder.session_of, "session of one") is Reason.SESSION_UNKNOWN
 
 
 def test_the_lease_is_the_one_that_the_work_was_told():
@@ -167,12 +167,12 @@ def test_a_work_that_was_stopped_and_left_stays_away_until_it_is_allowed_again()
 
 def test_a_session_is_known_from_its_beginning_until_its_holder_is_gone():
     link = new_link()
-    assert reason_of(link.session_of, "session of one") is Reason.SESSION_UNKNOWN
+    assert reason_of(link.holder.session_of, "session of one") is Reason.SESSION_UNKNOWN
     join(link)
-    assert link.session_of("session of one") is link.session
-    assert reason_of(link.session_of, "session of two") is Reason.SESSION_UNKNOWN
+    assert link.holder.session_of("session of one") is link.session
+    assert reason_of(link.holder.session_of, "session of two") is Reason.SESSION_UNKNOWN
     link.process_gone(None)
-    assert reason_of(link.session_of, "session of one") is Reason.SESSION_UNKNOWN
+    assert reason_of(link.holder.session_of, "session of one") is Reason.SESSION_UNKNOWN
 
 
 def test_a_misfit_asks_for_a_snapshot_and_a_misfit_inside_one_is_a_bug():

@@ -86,7 +86,7 @@ class Starter:
             call_id: Of the call that it makes.
         """
         name = seat.name
-        process = Process(is_ours=program is None, call_id=call_id)
+        process = Process(program is None, call_id)
         work_spec, error = None, ""
         if program is None:
             try:
@@ -95,7 +95,7 @@ class Starter:
                 error = str(failed)
 
         def tell_link() -> None:
-            self._hub.allow_again(name)
+            self._hub.allow_again(name, process.launch_id)
             if program is None:
                 process.seen_revision = self._hub.process_starts(name)
 

@@ -51,6 +51,7 @@ class Supervisor:
         observer: Observer,
     ) -> None:
         self._hub = hub
+        self._timers = timers
         self._logs = logs
         self._statuses = statuses
         self._starter = Starter(
@@ -114,6 +115,7 @@ class Supervisor:
             self._processes.end(seat)
         else:
             grace_s = self._processes.tell_to_leave(seat)
+            self._timers.after(grace_s, lambda: self._give_up_leaving(seat.name))
             self._leaving[seat.name] = time.monotonic() + grace_s
 
     def cancel(self, work: WorkNode, call_id: str) -> None:
@@ -156,10 +158,12 @@ class Supervisor:
 
     # --- what happens ---------------------------------------------------------------------
 
-    def joined(self, work: WorkNode) -> None:
-        """Note that a process has registered as the work."""
+    def joined(self, work: WorkNode, launch_id: str) -> None:
+        """Note that a process has registered as the work; one that was launched for it, or any."""
         seat = self._seat(work)
         if seat.process is not None:
+            if launch_id not in ("", seat.process.launch_id):
+                return  # it is one that the flow has given up
             seat.process.joined = True
             if not seat.process.is_ours:
                 self._processes.go_on(seat)  # it may take calls as commands now
@@ -220,6 +224,11 @@ class Supervisor:
         what = f"{short_name(work.name)} was not heard of any more"
         self._judge.work_ended(seat, End.LOST, StatusReason.LOST, what)
         return True
+
+    def _give_up_leaving(self, name: str) -> None:
+        """End the session of who dialled in and has not left in time, unless it may stay."""
+        if self._leaving.pop(name, None) is not None:
+            self._hub.stop_over(name)
 
     def _launched(self, seat: Seat, process: Process) -> None:
         self._by_launch[process.launch_id] = seat
