@@ -48,7 +48,7 @@ class FakeClient:
         self.taken = 0
         self.commands = asyncio.Queue()
 
-    async def register(self, work, instance_id, features, user_agent):
+    async def register(self, work, instance_id, features, user_agent, launch_id=""):
         self.registered.append(instance_id)
         answer = self.answers.pop(0) if self.answers else None
         if isinstance(answer, Exception):
