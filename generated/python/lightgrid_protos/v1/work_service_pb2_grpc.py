@@ -136,20 +136,13 @@ class WorkServiceServicer(object):
         after seen_revision, every run call without an end in the order the flow
         made them, cancels, and stop if the work is to stop. The work knows
         repeated calls by call_id and runs one at a time, in order. A second
-<<<<<<< HEAD
-        stream of a session ends the first with ABORTED (STREAM_SUPERSEDED).
-
-        A call that has ended, in whatever way, is not sent again. One that ended
-        without the work's word, while the work may still carry it out, is followed
-        by a CancelCommand, or by a StopCommand, which ends all.
-=======
         stream of a session ends the first with ABORTED (STREAM_SUPERSEDED). The
         server ends it with OK as it does a StreamDeltas.
 
         A call that has ended, in whatever way, is not sent again. One that ended
         without the work's word, while the work may still carry it out, is followed
-        by a CancelCommand. No message is larger than 4 MiB.
->>>>>>> e6ec73f (wire v1: what the protos say of launches, lives of the tree, programs, leases and errors)
+        by a CancelCommand, or by a StopCommand, which ends all. No message is
+        larger than 4 MiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
