@@ -166,10 +166,15 @@ class Holder:
             Reason.EPOCH_FENCED, f"a newer process holds {self._work}; this one is to leave"
         )
 
-    def allow_again(self) -> None:
-        """Let a new process hold a name whose holder was stopped."""
+    def allow_again(self, launch_id: str = "") -> None:
+        """Let a new process hold the name, also one whose holder was stopped.
+
+        Args:
+            launch_id: By which launch it is started; none of an earlier one may join any more.
+        """
         self.stop = None
         self._has_left = False
+        self.launch_id = launch_id
 
     def session_of(self, session_id: str) -> Session:
         """Return the session that an id stands for.

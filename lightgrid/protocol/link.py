@@ -262,9 +262,9 @@ class WorkLink:
         """Ask the work to finish and leave."""
         self.holder.stop = Stop(grace_s)
 
-    def allow_again(self) -> None:
-        """Let a new process hold a work that was stopped."""
-        self.holder.allow_again()
+    def allow_again(self, launch_id: str = "") -> None:
+        """Let a new process hold the work, also one that was stopped; see `Holder`."""
+        self.holder.allow_again(launch_id)
 
     def commands(
         self, told: Told, *, include_state: Value = None, acks: bool = True

@@ -194,14 +194,22 @@ class Hub:
             )
             self._shared.ports[name] = Port(place)
 
-    def process_starts(self, work: str) -> int:
-        """Note that a process is about to start, and is given the work's variables as of now.
+    def expect_process(self, work: str, launch_id: str = "", *, has_variables: bool = False) -> int:
+        """Let a new process be the work, also of one that was stopped.
+
+        Args:
+            work: The work's name.
+            launch_id: By which launch it is started; none of an earlier one may join any more.
+            has_variables: It is given the work's variables as of now.
 
         Returns:
-            The tree's revision, which the process has thereby seen.
+            The tree's revision, which it has seen if it has them.
         """
         with self._shared as exchange:
-            exchange.works[work].link.process_starts()
+            link = exchange.command(work)
+            link.allow_again(launch_id)
+            if has_variables:
+                link.process_starts()
             return self.tree.revision
 
     def remove_work(self, name: str) -> None:
@@ -228,18 +236,6 @@ class Hub:
         """Ask a work to leave."""
         with self._shared as exchange:
             exchange.command(work).stop(grace_s)
-
-    def stop_over(self, work: str) -> None:
-        """End the session of a work that has not left within its grace."""
-        with self._shared as exchange:
-            exchange.stop_over(work)
-
-    def allow_again(self, work: str, launch_id: str = "") -> None:
-        """Let a new process be a work that was stopped, and none of an earlier launch."""
-        with self._shared as exchange:
-            link = exchange.command(work)
-            link.allow_again()
-            link.holder.launch_id = launch_id
 
     def process_gone(
         self, work: str, error: CallError | None, state: CallState = CallState.CANCELLED

@@ -95,9 +95,9 @@ class Starter:
                 error = str(failed)
 
         def tell_link() -> None:
-            self._hub.allow_again(name, process.launch_id)
-            if program is None:
-                process.seen_revision = self._hub.process_starts(name)
+            process.seen_revision = self._hub.expect_process(
+                name, process.launch_id, has_variables=program is None
+            )
 
         def start() -> None:
             if error:
@@ -115,7 +115,11 @@ class Starter:
     def invite(self, seat: Seat) -> None:
         """Say how a process joins that no one starts."""
         name, work = seat.name, seat.work
-        self._outputs.step(lambda: self._hub.allow_again(name))
+
+        def tell_link() -> None:
+            self._hub.expect_process(name)
+
+        self._outputs.step(tell_link)
         if work.connection is None:
             connection = work.connection = dict(self._surroundings.connection_of(name))
             how = " ".join(f"{key}={value}" for key, value in connection.items())

@@ -228,7 +228,7 @@ class Supervisor:
     def _give_up_leaving(self, name: str) -> None:
         """End the session of who dialled in and has not left in time, unless it may stay."""
         if self._leaving.pop(name, None) is not None:
-            self._hub.stop_over(name)
+            self._hub.works.stop_over(name)
 
     def _launched(self, seat: Seat, process: Process) -> None:
         self._by_launch[process.launch_id] = seat
