@@ -285,7 +285,7 @@ class Exchange:
         return max(_LEAST_SWEEP_S, self.terms.lease_ttl_s / _SWEEPS_PER_LEASE)
 
     def sweep(self, now_s: float) -> None:
-        """Find works that were silent for too long.
+        """End the sessions of works that were silent for too long, or have not left in time.
 
         After a stall of this process no lease runs out before what waits was read.
         """
@@ -294,16 +294,12 @@ class Exchange:
         if has_stalled:
             return
         for member in self.works:
-            if not member.is_silent and member.link.is_lost(now_s):
+            if member.link.holder.has_outstayed(now_s):
+                self._end_session(member)
+            elif not member.is_silent and member.link.is_lost(now_s):
                 member.is_silent = True
                 self._events.append(Silent(member.link.name))
                 self._end_session(member)
-
-    def stop_over(self, name: str) -> None:
-        """End the session of a work that was to leave and has not. None of a removed work."""
-        member = self.works.get(name)
-        if member is not None and member.link.is_held and member.link.holder.stop is not None:
-            self._end_session(member)
 
     # --- over a restart ----------------------------------------------------------------
 

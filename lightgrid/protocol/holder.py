@@ -46,12 +46,14 @@ class Holder:
     Attributes:
         session: The newest one, also when its holder is gone.
         stop: Told to the holder: it is to leave.
+        stop_ends_s: When it is to have left.
         launch_id: The newest launch of the work, if the flow launches it.
     """
 
     def __init__(self, work: str) -> None:
         self.session: Session | None = None
         self.stop: Stop | None = None
+        self.stop_ends_s = 0.0
         self.launch_id = ""
         self._work = work
         self._fenced: dict[str, None] = {}  # processes that are to stay away, oldest first
@@ -67,6 +69,10 @@ class Holder:
         """Tell whether the holder was silent for longer than its lease."""
         session = self.session
         return session is not None and not self._is_gone and session.lease.is_over(now_s)
+
+    def has_outstayed(self, now_s: float) -> bool:
+        """Tell whether the holder was to leave, and has not within its grace."""
+        return self.is_held and self.stop is not None and now_s >= self.stop_ends_s
 
     def admit(
         self,
@@ -224,5 +230,7 @@ class Holder:
         self._is_gone = record.is_gone
         self._fenced = dict.fromkeys(record.fenced)
         self.stop = record.stop
+        if record.stop is not None:
+            self.stop_ends_s = now_s + record.stop.grace_s
         self._has_left = record.has_left
         self.launch_id = record.launch_id

@@ -258,9 +258,9 @@ class WorkLink:
             run = replace(run, revision=self.replica.tell(0)[1])
         self.calls.add(run)
 
-    def stop(self, grace_s: float) -> None:
-        """Ask the work to finish and leave."""
-        self.holder.stop = Stop(grace_s)
+    def stop(self, grace_s: float, now_s: float) -> None:
+        """Ask the work to finish and leave, within its grace."""
+        self.holder.stop, self.holder.stop_ends_s = Stop(grace_s), now_s + grace_s
 
     def allow_again(self, launch_id: str = "") -> None:
         """Let a new process hold the work, also one that was stopped; see `Holder`."""

@@ -235,7 +235,7 @@ class Hub:
     def stop(self, work: str, grace_s: float) -> None:
         """Ask a work to leave."""
         with self._shared as exchange:
-            exchange.command(work).stop(grace_s)
+            exchange.command(work).stop(grace_s, self._shared.clock())
 
     def process_gone(
         self, work: str, error: CallError | None, state: CallState = CallState.CANCELLED

@@ -173,11 +173,6 @@ class WorkGate:
         with self._shared as exchange:
             return exchange.sweep_interval_s
 
-    def stop_over(self, work: str) -> None:
-        """End the session of a work that has not left within its grace."""
-        with self._shared as exchange:
-            exchange.stop_over(work)
-
     def sweep_leases(self) -> None:
         """Find works that were silent for too long."""
         with self._shared as exchange:

@@ -286,7 +286,7 @@ def test_a_work_is_told_what_it_has_not_seen(flow):
 
 def test_whoever_tells_a_work_is_woken_for_every_command_and_write(flow):
     flow.quiet()
-    flow.exchange.command("w").stop(1.0)
+    flow.exchange.command("w").stop(1.0, 0.0)
     assert flow.exchange.take_wakes() == [("w", Wake.COMMANDS)]
     flow.exchange.write("w", [Set(("x",), 5)], 3, {"x": 5})
     assert flow.exchange.take_wakes() == [("w", Wake.COMMANDS)]
@@ -417,7 +417,7 @@ def test_a_batch_that_comes_twice_is_not_counted_again(flow, told):
 
 def test_other_commands_do_not_bring_an_ack_that_waits(flow, told):
     flow.offer(flow.stream, snapshot())
-    flow.exchange.command("w").stop(1.0)
+    flow.exchange.command("w").stop(1.0, 0.0)
     assert told() == [Stop(1.0)]
 
 
@@ -452,13 +452,21 @@ def test_calls_go_on_over_a_lost_session_of_a_process_that_comes_back(flow):
 
 def test_a_work_that_has_not_left_within_its_grace_is_shown_out(flow):
     stream = flow.join()
-    flow.exchange.stop_over("w")  # it is not to leave
+    flow.exchange.command("w").stop(8.0, flow.now_s)
+    flow.sweep(4.0)
     flow.exchange.check_live(stream)
-    flow.exchange.command("w").stop(1.0)
-    flow.exchange.stop_over("w")
+    assert flow.sweep(4.0) == []  # nobody is lost
     assert reason_of(flow.offer, stream, Batch(0)) is Reason.WORK_STOPPED
     assert reason_of(flow.register) is Reason.WORK_STOPPED
-    flow.exchange.stop_over("removed long ago")
+    assert flow.sweep(4.0) == []
+
+
+def test_a_work_that_may_be_again_is_not_shown_out(flow):
+    flow.exchange.command("w").stop(1.0, flow.now_s)
+    flow.exchange.command("w").allow_again()
+    stream = flow.join()
+    flow.sweep(4.0)
+    flow.exchange.check_live(stream)
 
 
 def test_a_process_of_an_earlier_launch_does_not_count(flow):
@@ -574,7 +582,7 @@ def test_calls_without_an_end_are_told_again_with_what_the_flow_had_written(flow
     _, cancel, run = again.exchange.commands(again.exchange.open_stream("s", "commands"))
     assert (run.call_id, run.args, run.ops) == ("c", (1,), [Set(("x",), 5)])
     assert cancel == Cancel("d")
-    again.exchange.command("w").stop(7.0)
+    again.exchange.command("w").stop(7.0, 0.0)
     again = restarted(again)
     again.register()
     *_, stop = again.exchange.commands(again.exchange.open_stream("s", "commands"))
@@ -619,7 +627,7 @@ def test_who_was_fenced_stays_so_and_streams_of_before_pass_for_none_of_now(flow
 
 def test_a_work_that_was_stopped_and_has_left_stays_away(flow):
     flow.register()
-    flow.exchange.command("w").stop(1.0)
+    flow.exchange.command("w").stop(1.0, 0.0)
     flow.exchange.release("s", 0)
     again = restarted(flow)
     assert not again.exchange.works.is_held("w")

@@ -157,7 +157,7 @@ def test_a_process_that_is_gone_fails_its_open_calls():
 def test_a_work_that_was_stopped_and_left_stays_away_until_it_is_allowed_again():
     link = new_link()
     join(link)
-    link.stop(5.0)
+    link.stop(5.0, 0.0)
     link.process_gone(None)
     assert reason_of(link.register, "two", "s", (), TERMS, 0.0) is Reason.WORK_STOPPED
     link.allow_again()
@@ -200,7 +200,7 @@ def test_a_stream_carries_nothing_twice_and_a_new_one_all_that_holds():
     assert link.commands(told) == [Cancel("b")]
     assert link.commands(told) == []
     assert [type(command) for command in link.commands(Told())] == [Ack, Cancel, Run, Run]
-    link.stop(5.0)
+    link.stop(5.0, 0.0)
     assert [type(command) for command in link.commands(told)] == [Stop]
     assert [type(command) for command in link.commands(Told())] == [Ack, Run, Run, Stop]
 

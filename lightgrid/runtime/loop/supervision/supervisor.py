@@ -51,7 +51,6 @@ class Supervisor:
         observer: Observer,
     ) -> None:
         self._hub = hub
-        self._timers = timers
         self._logs = logs
         self._statuses = statuses
         self._starter = Starter(
@@ -115,7 +114,6 @@ class Supervisor:
             self._processes.end(seat)
         else:
             grace_s = self._processes.tell_to_leave(seat)
-            self._timers.after(grace_s, lambda: self._give_up_leaving(seat.name))
             self._leaving[seat.name] = time.monotonic() + grace_s
 
     def cancel(self, work: WorkNode, call_id: str) -> None:
@@ -224,11 +222,6 @@ class Supervisor:
         what = f"{short_name(work.name)} was not heard of any more"
         self._judge.work_ended(seat, End.LOST, StatusReason.LOST, what)
         return True
-
-    def _give_up_leaving(self, name: str) -> None:
-        """End the session of who dialled in and has not left in time, unless it may stay."""
-        if self._leaving.pop(name, None) is not None:
-            self._hub.works.stop_over(name)
 
     def _launched(self, seat: Seat, process: Process) -> None:
         self._by_launch[process.launch_id] = seat
