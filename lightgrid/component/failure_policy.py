@@ -57,7 +57,8 @@ class FailurePolicy:
     | `run` left or returned what cannot be state, or is too large | never | the call | yes |
     | a call took too long, or stalled | the call, by a new process | the call | yes |
     | a program ended otherwise, and calls wait | its calls | its calls | yes |
-    | a program ended otherwise, and none waits | its calls | the work | if it had calls |
+    | a program ended otherwise, and none waits | its calls | the work | yes |
+    | a program ended otherwise, having ended all its calls itself | never | nothing | no |
     | the process died | all its calls | the work | if it had calls |
     | the process ended before it joined | all its calls | the work | yes |
     | it could not be launched | never | the work | yes |
@@ -92,6 +93,8 @@ class FailurePolicy:
         if end is End.RETURNED:
             self.failure_count = 0
             return Verdict(again=can_restart and self._restart.allows(0, failed=False))
+        if end is End.PROGRAM_FAILED and not calls:
+            return Verdict()
         again = False
         if calls and end not in (End.UNFIT_VALUE, End.NOT_LAUNCHED, End.LOST):
             self.failure_count += 1

@@ -30,6 +30,8 @@ WORK_VARIABLE: Final = "LIGHTGRID_WORK"
 TOKEN_VARIABLE: Final = "LIGHTGRID_TOKEN"
 #: Names one launch of a work. All that the work starts inherits it, and is found by it.
 LAUNCH_VARIABLE: Final = "LIGHTGRID_LAUNCH"
+#: The id of the call that a program was started for.
+CALL_VARIABLE: Final = "LIGHTGRID_CALL"
 
 #: Objects may hold one another.
 _MAX_SEARCH_DEPTH: Final = 8

@@ -25,6 +25,7 @@ class Call:
             stream remembers the number up to which it has sent them.
         end_number: The number of its end by the flow; 0 if the flow has not ended it.
         is_told: A stream has carried it.
+        by_launch: A program was started for it, and carries it out: no stream is to.
     """
 
     run: Run
@@ -32,6 +33,7 @@ class Call:
     number: int
     end_number: int = 0
     is_told: bool = False
+    by_launch: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -45,6 +47,7 @@ class CallRecord:
 
     run: Run
     update: CallUpdate
+    by_launch: bool
 
 
 @dataclass(slots=True, frozen=True)
@@ -78,15 +81,21 @@ class CallLog:
         #: That of the newest command.
         self.last_number = 0
 
-    def add(self, run: Run) -> None:
-        """Note a call the flow makes."""
+    def add(self, run: Run, *, by_launch: bool = False) -> None:
+        """Note a call the flow makes; see `Call`."""
         self.last_number += 1
         pending = CallUpdate(run.call_id, CallState.PENDING)
-        self._calls[run.call_id] = Call(run, pending, self.last_number)
+        call = Call(run, pending, self.last_number, by_launch=by_launch)
+        self._calls[run.call_id] = call
 
     def open_calls(self) -> Iterator[Call]:
         """Yield the calls without an end, oldest first."""
         return (call for call in self._calls.values() if call.is_open)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something that the flow has not seen."""
+        return bool(self._news)
 
     def end(self, call_id: str) -> None:
         """End a call, as the flow has decided. Nothing that is said of it counts any more.
@@ -106,7 +115,7 @@ class CallLog:
     def made_after(self, number: int) -> list[Call]:
         """Return the open calls that were made after a command, oldest first; O(these)."""
         newest_first = takewhile(lambda call: call.number > number, reversed(self._calls.values()))
-        return [call for call in newest_first if call.is_open][::-1]
+        return [call for call in newest_first if call.is_open and not call.by_launch][::-1]
 
     def ended_after(self, number: int) -> list[Call]:
         """Return the calls that the flow has ended after a command, oldest first; O(these).
@@ -140,10 +149,34 @@ class CallLog:
             elif call is None and update.state.is_end:
                 self._ended_by_flow.pop(update.call_id, None)
 
-    def end_open(self, state: CallState, error: CallError | None) -> None:
-        """End every call that has none: the work's process will not do it."""
-        updates = [CallUpdate(call.run.call_id, state, None, error) for call in self.open_calls()]
-        self.take(updates)
+    def holder_left(self) -> None:
+        """End every call that has none, as its holder said goodbye; not one that goes on without.
+
+        A program may leave its flow before it ends, and its exit code is still to come.
+        """
+        self._end(CallState.CANCELLED, None, but_by_launch=True)
+
+    def process_gone(self, error: CallError | None, succeeded: str) -> None:
+        """End every call that has none: the work's process is gone.
+
+        Args:
+            error: With which they failed; None if they are cancelled.
+            succeeded: The id of the one that has succeeded by it, if any.
+        """
+        if succeeded:
+            self.take([CallUpdate(succeeded, CallState.SUCCEEDED)])
+        self._end(CallState.CANCELLED if error is None else CallState.FAILED, error)
+
+    def _end(
+        self, state: CallState, error: CallError | None, *, but_by_launch: bool = False
+    ) -> None:
+        self.take(
+            [
+                CallUpdate(call.run.call_id, state, None, error)
+                for call in self.open_calls()
+                if not (but_by_launch and call.by_launch)
+            ]
+        )
 
     def merge(self) -> list[CallUpdate]:
         """Return what changed since the last time, in order, and forget ended calls."""
@@ -155,16 +188,16 @@ class CallLog:
 
     def dump(self) -> CallLogRecord:
         """Return all there is to keep."""
-        calls = [CallRecord(one.run, one.update) for one in self._calls.values()]
+        calls = [CallRecord(one.run, one.update, one.by_launch) for one in self._calls.values()]
         ended = [one.run for one in self._ended_by_flow.values()]
         return CallLogRecord(calls, ended, list(self._news))
 
     def load(self, record: CallLogRecord) -> None:
         """Go on from what was kept."""
         for one in record.calls:
-            self.add(one.run)
+            self.add(one.run, by_launch=one.by_launch)
             call = self._calls[one.run.call_id]
-            call.update, call.is_told = one.update, True  # for all that is known here
+            call.update, call.is_told = one.update, not one.by_launch  # for all that is known here
         for run in record.ended_by_flow:
             end = CallUpdate(run.call_id, CallState.CANCELLED)
             self._note_ended_by_flow(Call(run, end, 0, is_told=True))

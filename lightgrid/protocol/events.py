@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A process has joined as a work; `user_agent` says which, for people.
+    """A process has joined as a work.
 
-    `launch_id` says by which launch it was started, if it knows.
+    Attributes:
+        work: As which.
+        user_agent: What it is, for people.
+        launch_id: By which launch it was started, if it knows.
+        features: What it and the server know.
     """
 
     work: str
     user_agent: str
     launch_id: str = ""
+    features: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from lightgrid.protocol.events import Heard, Joined, Left, PeerEvent, Silent
 from lightgrid.protocol.limits import LeaseTerms, Limits
 from lightgrid.protocol.link import WorkLink
 from lightgrid.protocol.merged import Merged
-from lightgrid.protocol.messages import Batch, CallError, CallState, Command, Registration
+from lightgrid.protocol.messages import Batch, CallError, Command, Registration
 from lightgrid.protocol.roster import ExchangeRecord, Member, Roster
 from lightgrid.protocol.stream import Stream, Wake
 from lightgrid.protocol.told import Told
@@ -71,17 +71,10 @@ class Exchange:
         variables: dict[str, Value],
         *,
         receives_updates: bool = False,
-        is_program: bool = False,
         generation: int = 0,
     ) -> None:
         """Begin to serve a work; the arguments are those of `WorkLink` and `Roster.add`."""
-        link = WorkLink(
-            name,
-            variables,
-            self.limits,
-            receives_updates=receives_updates,
-            is_program=is_program,
-        )
+        link = WorkLink(name, variables, self.limits, receives_updates=receives_updates)
         self.works.add(link, generation)
 
     def remove_work(self, name: str) -> None:
@@ -102,13 +95,11 @@ class Exchange:
         """Note what the flow wrote into a work's variables; `view` has it already."""
         self.command(name).replica.write(ops, revision, view)
 
-    def process_gone(
-        self, name: str, error: CallError | None, state: CallState = CallState.CANCELLED
-    ) -> None:
-        """Note that the process of a work is gone; its open calls end. None of a removed work."""
+    def process_gone(self, name: str, error: CallError | None, succeeded: str = "") -> None:
+        """Note that the process of a work is gone; as `WorkLink`. None of a removed work."""
         member = self.works.get(name)
         if member is not None:
-            member.link.process_gone(error, state)
+            member.link.process_gone(error, succeeded)
             member.is_silent = False
             self._pending[name] = None
             self._wake_all(name)
@@ -173,7 +164,7 @@ class Exchange:
         self._wake_all(name)
         if self.works.begin_session(member, registration.session_id):
             self._hear(member)
-            self._events.append(Joined(name, user_agent, launch_id))
+            self._events.append(Joined(name, user_agent, launch_id, registration.features))
         return replace(registration, tree_id=self._tree_id)
 
     def release(self, session_id: str, final_seq: int) -> None:
@@ -270,7 +261,11 @@ class Exchange:
         self.check_live(stream)
         member = stream.member
         acks, member.ack_due = member.ack_due, False
-        return member.link.commands(stream.told, include_state=include_state, acks=acks)
+        link = member.link
+        commands = link.commands(stream.told, include_state=include_state, acks=acks)
+        if link.calls.has_news:  # one that the work could not read has failed
+            self._pending[link.name] = None
+        return commands
 
     # --- time ------------------------------------------------------------------------
 
@@ -296,7 +291,7 @@ class Exchange:
         for member in self.works:
             if member.link.holder.has_outstayed(now_s):
                 self._end_session(member)
-            elif not member.is_silent and member.link.is_lost(now_s):
+            elif not member.is_silent and member.link.holder.is_lost(now_s):
                 member.is_silent = True
                 self._events.append(Silent(member.link.name))
                 self._end_session(member)

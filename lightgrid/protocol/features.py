@@ -8,5 +8,7 @@ from typing import Final
 UPDATES: Final = "updates"
 #: The work reads `Run.python_arguments`.
 PYTHON_ARGUMENTS: Final = "python-arguments"
+#: A program that was started for one call takes other calls as commands.
+CALLS: Final = "calls"
 #: Those that the flow server knows.
-FEATURES: Final = (UPDATES, PYTHON_ARGUMENTS)
+FEATURES: Final = (UPDATES, PYTHON_ARGUMENTS, CALLS)

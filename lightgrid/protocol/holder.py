@@ -65,6 +65,10 @@ class Holder:
         """Whether a process has joined and has not left."""
         return self.session is not None and not self._is_gone
 
+    def knows(self, feature: str) -> bool:
+        """Tell whether the process that has joined, and the server, know a feature."""
+        return self.session is not None and feature in self.session.features
+
     def is_lost(self, now_s: float) -> bool:
         """Tell whether the holder was silent for longer than its lease."""
         session = self.session

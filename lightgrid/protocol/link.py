@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from lightgrid.errors import MisfitError, Reason, RefusedError
 from lightgrid.protocol.calls import CallLog, CallLogRecord
-from lightgrid.protocol.features import FEATURES, UPDATES
+from lightgrid.protocol.features import FEATURES, PYTHON_ARGUMENTS, UPDATES
 from lightgrid.protocol.holder import Holder, HolderRecord
 from lightgrid.protocol.intake import Intake
 from lightgrid.protocol.limits import LeaseTerms, Limits
@@ -21,7 +21,6 @@ from lightgrid.protocol.messages import (
     Ack,
     Batch,
     CallError,
-    CallState,
     Command,
     Registration,
     Run,
@@ -56,7 +55,6 @@ class WorkLink:
         variables: Its declared variables and their first values.
         limits: What is accepted.
         receives_updates: It is told what the flow writes while it runs.
-        is_program: Its calls start a program and end by its exit code, not when it leaves.
 
     Attributes:
         holder: Who has the name.
@@ -71,7 +69,6 @@ class WorkLink:
         limits: Limits,
         *,
         receives_updates: bool = False,
-        is_program: bool = False,
     ) -> None:
         self.name = name
         self.replica = Replica(
@@ -84,7 +81,6 @@ class WorkLink:
         self.holder = Holder(name)
         self._limits = limits
         self._receives_updates = receives_updates
-        self._is_program = is_program
         self._intake = Intake(limits.max_batch_bytes, limits.max_nodes)
         self._applied_seq = 0
         self._start_revision = 0  # what the newest started process has seen of the flow's writes
@@ -136,7 +132,7 @@ class WorkLink:
         )
 
     def release(self, final_seq: int) -> None:
-        """Let the holder leave; every call without an end ends with it, but a program's.
+        """Let the holder leave; the calls end with it that have no end and were sent to it.
 
         Raises:
             RefusedError: BATCHES_PENDING when its last batch is not here yet.
@@ -149,8 +145,7 @@ class WorkLink:
             )
         self.holder.fence()
         self._gone()
-        if not self._is_program:
-            self.calls.end_open(CallState.CANCELLED, None)
+        self.calls.holder_left()
 
     def process_starts(self) -> None:
         """Note that a process is started with the variables as the flow sees them now.
@@ -159,19 +154,16 @@ class WorkLink:
         """
         _, self._start_revision = self.replica.tell(0)
 
-    def process_gone(self, error: CallError | None, state: CallState = CallState.CANCELLED) -> None:
+    def process_gone(self, error: CallError | None, succeeded: str = "") -> None:
         """Note that the holder is gone for good, by its own word or its launcher's.
 
         Args:
-            error: Why, when it did not leave in order: its open calls failed.
-            state: How its open calls ended, when it did.
+            error: Why, when it did not leave in order: its open calls failed, else they are
+                cancelled.
+            succeeded: The call that it has carried out by ending in order, if any.
         """
         self._gone()
-        self.calls.end_open(state if error is None else CallState.FAILED, error)
-
-    def is_lost(self, now_s: float) -> bool:
-        """Tell whether the holder was silent for longer than its lease."""
-        return self.holder.is_lost(now_s)
+        self.calls.process_gone(error, succeeded)
 
     @property
     def is_held(self) -> bool:
@@ -245,18 +237,24 @@ class WorkLink:
     def merge(self, view: dict[str, Value]) -> Merged:
         """Return what has been taken since the last merge, as changes of the flow's view."""
         told_ops = self.replica.pending_ops
-        merged = Merged(self.replica.merge(view), self.calls.merge(), told_ops)
+        ops, calls, lost = self.replica.merge(view), self.calls.merge(), self.replica.take_lost()
+        merged = Merged(ops, calls, told_ops, lost)
         self._applied_seq = self._intake.acked_seq
         return merged
 
     # --- commands ----------------------------------------------------------------
 
-    def call(self, run: Run) -> None:
-        """Make a run call; what the flow wrote and the work was not told goes with it."""
+    def call(self, run: Run, *, by_launch: bool = False) -> None:
+        """Make a run call; what the flow wrote and the work was not told goes with it.
+
+        Args:
+            run: The call.
+            by_launch: A program is started for it, and carries it out: it is not told of it.
+        """
         # A work that is told of updates gets them in the same stream, before the call.
-        if not self.replica.receives_updates:
+        if not self.replica.receives_updates and not by_launch:
             run = replace(run, revision=self.replica.tell(0)[1])
-        self.calls.add(run)
+        self.calls.add(run, by_launch=by_launch)
 
     def stop(self, grace_s: float, now_s: float) -> None:
         """Ask the work to finish and leave, within its grace."""
@@ -293,8 +291,12 @@ class WorkLink:
                 told.revision = newest
                 commands.append(Update(newest, ops))
         # Who is to stop needs not be told which calls to cancel: all of them end with it.
-        is_stopping = self.holder.stop is not None
-        commands += told.call_commands(self.calls, self.replica, cancels=not is_stopping)
+        commands += told.call_commands(
+            self.calls,
+            self.replica,
+            cancels=self.holder.stop is None,
+            reads_pickles=self.holder.knows(PYTHON_ARGUMENTS),
+        )
         if self.holder.stop is not None and not told.stop:
             told.stop = True
             commands.append(self.holder.stop)
@@ -324,7 +326,7 @@ class WorkLink:
         self._applied_seq = record.applied_seq
         self._start_revision = record.start_revision
         if self.session is not None:
-            self._note_features(self.session)
+            self._note_features()
 
     def _gone(self) -> None:
         self.holder.gone()
@@ -340,7 +342,7 @@ class WorkLink:
             # what it was told, so for it nothing changes.
             with_calls = (call.run.revision for call in self.calls.open_calls())
             self.replica.told_revision = max(self._start_revision, *with_calls, 0)
-        self._note_features(session)
+        self._note_features()
 
-    def _note_features(self, session: Session) -> None:
-        self.replica.receives_updates = self._receives_updates and UPDATES in session.features
+    def _note_features(self) -> None:
+        self.replica.receives_updates = self._receives_updates and self.holder.knows(UPDATES)

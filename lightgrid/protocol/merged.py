@@ -17,8 +17,10 @@ class Merged:
         ops: What changes for the flow.
         calls: Progress of calls.
         told_ops: How many ops that were in the batches it merges.
+        lost: Variables of which a write of the flow is lost, see `Replica.take_lost`.
     """
 
     ops: Sequence[Op]
     calls: list[CallUpdate]
     told_ops: int
+    lost: Sequence[str] = ()

@@ -88,6 +88,7 @@ class Replica:
         self.receives_updates = receives_updates
         self._pending: list[Batch] = []
         self._rebuild: dict[str, None] = {}  # variables whose view is made anew, in order
+        self._lost: dict[str, None] = {}  # variables with writes that the work never sees
         self._budget = Budget(size_of(self.published), max_nodes, max_bytes)
 
     @property
@@ -145,6 +146,14 @@ class Replica:
         self._pending.clear()
         self._rebuild.clear()
         return ops
+
+    def take_lost(self) -> Sequence[str]:
+        """Return the variables that the work has changed before it saw what the flow wrote.
+
+        Since the last time; what the flow wrote there stands nowhere any more.
+        """
+        lost, self._lost = self._lost, {}
+        return tuple(lost)
 
     def write(self, ops: Sequence[Op], revision: int, view: dict[str, Value]) -> None:
         """Note what the flow wrote into its view, which has it already.
@@ -246,6 +255,7 @@ class Replica:
             gone = {name for name in both if not self.overlay.is_told(name, self.told_revision)}
             if gone:
                 self.overlay.drop(gone)
+                self._lost.update(dict.fromkeys(gone))
 
     def _check_variables(self, batch: Batch) -> None:
         if type(batch.ops) is Assignments and batch.ops.values.keys() <= self.published.keys():

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import sys
 
 import lightgrid as L
@@ -39,4 +40,49 @@ def test_a_program_that_listens_gets_further_calls_as_commands_and_ends_them_its
         work.run("end")
         app.run_until(lambda: app.is_gone(pid))
         app.run_until(lambda: work.num_successes == 4)  # also the one that started the program
-    assert app.lines_of(work) == ["started with ['serve']"]  # once
+    # Once, and not as a command.
+    assert app.lines_of(work) == ["started with ['serve']", "told 5", "told 6", "told end"]
+
+
+def test_a_program_that_lists_no_calls_is_started_for_each():
+    root = Root()
+    work = root.w
+    with stepping(root) as app:
+        app.run_until(lambda: True)
+        work.run("deaf")
+        app.run_until(lambda: work.joined == 1)
+        first = app.pid_of(work)
+        work.run("answer")
+        app.run_for(0.0)
+        assert (app.pid_of(work), work.status.stage) == (first, L.WorkStage.PENDING)
+        os.kill(first, signal.SIGUSR1)  # it leaves in order
+        app.run_until(lambda: work.num_successes == 2)
+        assert work.status.result == 42
+    assert app.lines_of(work) == ["started with ['deaf']", "started with ['answer']"]
+
+
+def test_a_call_that_its_program_has_ended_keeps_its_end_whatever_the_exit_code():
+    root = Root()
+    work = root.w
+    with stepping(root) as app:
+        app.run_until(lambda: True)
+        work.run("answer")
+        app.run_until(lambda: work.has_succeeded)
+        assert work.status.result == 42
+        app.run_until(lambda: app.is_gone(app.pid_of(work)))
+        assert work.has_succeeded
+        work.run("answer", 2)  # no failure stands in its way
+        app.run_until(lambda: work.num_successes == 2)
+
+
+def test_exit_code_0_ends_only_the_call_that_started_the_program():
+    root = Root()
+    work = root.w
+    with stepping(root) as app:
+        app.run_until(lambda: True)
+        work.run("serve")
+        app.run_until(lambda: work.joined == 1)
+        work.run("hang")
+        app.run_until(lambda: work.num_successes == 1)
+        app.run_until(lambda: work.has_stopped)
+        assert work.status.reason == L.StatusReason.CANCELLED

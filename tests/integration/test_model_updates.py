@@ -7,6 +7,7 @@ import pytest
 
 import lightgrid as L
 from lightgrid.errors import ComponentError
+from lightgrid.runtime.reporting.observer import Observer
 from lightgrid.testing import stepping
 
 
@@ -441,3 +442,50 @@ def test_a_work_may_look_at_refuse_or_change_what_the_flow_wrote():
         w.quiet = True
         app.run_until(lambda: w.has_succeeded)
         assert w.level == 5
+
+
+class Overwrites(L.Flow):
+    """Its work counts on, whatever the flow has written there."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = Counts()
+        self.wrote = False
+
+    def run(self):
+        self.w.run()
+        if self.w.counter >= 5 and not self.wrote:
+            self.wrote = True
+            self.w.counter = -100
+        if self.w.has_succeeded:
+            self.stop()
+
+
+class Counts(L.Work):
+    def __init__(self):
+        super().__init__(parallel=True)
+        self.counter = 0
+
+    def run(self):
+        while self.counter < 100:
+            self.counter += 1
+            self.flush()
+
+
+class Said(Observer):
+    def __init__(self):
+        self.texts = []
+
+    def said(self, message, *, is_problem=False):
+        self.texts.append(message)
+
+
+def test_a_write_that_a_work_never_sees_is_said_to_be_lost_once():
+    observer, root = Said(), Overwrites()
+    assert L.App(root).execute(L.RunOptions(), observer).exit_code == 0
+    assert root.w.counter == 100
+    (said,) = observer.texts
+    assert said.startswith("w.counter: w has changed it without seeing what the flow had written")
+    assert said.endswith(
+        "Make w with receive_updates=True to have it see what is written meanwhile"
+    )

@@ -19,7 +19,7 @@ from lightgrid.protocol.exchange import Exchange
 from lightgrid.protocol.limits import LeaseTerms, Limits
 from lightgrid.protocol.link_statistics import statistics_of
 from lightgrid.protocol.merged import Merged
-from lightgrid.protocol.messages import CallError, CallState, Run
+from lightgrid.protocol.messages import CallError, Run
 from lightgrid.runtime.hub.ask import Asks
 from lightgrid.runtime.hub.bell import Bells
 from lightgrid.runtime.hub.events import Event
@@ -171,7 +171,6 @@ class Hub:
         variables: dict[str, Value],
         *,
         receives_updates: bool,
-        is_program: bool = False,
         generation: int = 0,
     ) -> None:
         """Begin to serve a work whose node is in the tree.
@@ -181,16 +180,11 @@ class Hub:
             place: The path of its variables in the tree.
             variables: These, with their first values.
             receives_updates: See `WorkLink`.
-            is_program: See `WorkLink`.
             generation: What `WorkGate.new_generation` has returned for it; 0 to ask it now.
         """
         with self._shared as exchange:
             exchange.add_work(
-                name,
-                variables,
-                receives_updates=receives_updates,
-                is_program=is_program,
-                generation=generation,
+                name, variables, receives_updates=receives_updates, generation=generation
             )
             self._shared.ports[name] = Port(place)
 
@@ -219,10 +213,10 @@ class Hub:
         with self._shared:  # those who serve it have been woken
             del self._shared.ports[name]
 
-    def call(self, work: str, run: Run) -> None:
-        """Make a run call."""
+    def call(self, work: str, run: Run, *, by_launch: bool = False) -> None:
+        """Make a run call; see `WorkLink`."""
         with self._shared as exchange:
-            exchange.command(work).call(run)
+            exchange.command(work).call(run, by_launch=by_launch)
 
     def end_calls(self, work: str, call_ids: Sequence[str]) -> None:
         """End calls of a work, as the flow has decided. Not those of a work that is removed."""
@@ -237,12 +231,10 @@ class Hub:
         with self._shared as exchange:
             exchange.command(work).stop(grace_s, self._shared.clock())
 
-    def process_gone(
-        self, work: str, error: CallError | None, state: CallState = CallState.CANCELLED
-    ) -> None:
-        """Note that the process of a work is gone; its open calls end."""
+    def process_gone(self, work: str, error: CallError | None, succeeded: str = "") -> None:
+        """Note that the process of a work is gone; its open calls end. See `WorkLink`."""
         with self._shared as exchange:
-            exchange.process_gone(work, error, state)
+            exchange.process_gone(work, error, succeeded)
 
     def is_held(self, work: str) -> bool:
         """Tell whether a process has joined as this work and has not left."""

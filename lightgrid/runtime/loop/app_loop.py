@@ -22,7 +22,7 @@ from lightgrid.component.flow import Flow, FlowExit
 from lightgrid.component.node import node_of
 from lightgrid.component.status import StatusReason
 from lightgrid.component.work_node import WorkNode
-from lightgrid.errors import SlowFlowWarning, place_of
+from lightgrid.errors import SlowFlowWarning, place_of, short_name
 from lightgrid.protocol.events import Heard, Joined, Silent
 from lightgrid.protocol.merged import Merged
 from lightgrid.runtime.hub import Hub
@@ -82,6 +82,7 @@ class AppLoop:
             self.timers, observer,
         )  # fmt: skip
         self._ask_count = 0
+        self._said_lost: set[tuple[WorkNode, str]] = set()
         self.stage = AppStage.STARTING
         note_reads()
         root_state = {**root.state, APP_STATE: {"stage": str(AppStage.STARTING)}}
@@ -253,7 +254,7 @@ class AppLoop:
             if isinstance(event, Exited):
                 self._supervisor.take_exit(event)
             elif isinstance(event, Joined) and event.work in self._backend.works:
-                self._supervisor.joined(self._backend.works[event.work], event.launch_id)
+                self._supervisor.joined(self._backend.works[event.work], event)
         for name, merged in self.hub.merge():
             work = self._backend.works.get(name)
             if work is not None:
@@ -275,6 +276,23 @@ class AppLoop:
             self.runs.ask_for_one()
         for update in merged.calls:
             self._supervisor.call_moved(work, update)
+        for variable in merged.lost:
+            self._say_lost(work, variable)
+
+    def _say_lost(self, work: WorkNode, variable: str) -> None:
+        """Say once that the work has put a value in place of what the flow wrote."""
+        if (work, variable) in self._said_lost:
+            return
+        self._said_lost.add((work, variable))
+        name = short_name(work.name)
+        advice = f"Make {name} with receive_updates=True to have it see what is written meanwhile"
+        if work.options.receive_updates:
+            advice = 'The process that has joined lists no feature "updates"'
+        self._observer.said(
+            f"{name}.{variable}: {name} has changed it without seeing what the flow had written "
+            f"there, which is lost. {advice}",
+            is_problem=True,
+        )
 
     def _take_event(self, event: Event) -> None:
         self.runs.ask_for_one()

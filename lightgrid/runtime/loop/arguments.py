@@ -21,7 +21,7 @@ def pack_arguments(
 ) -> None:
     """Put arguments into a call: as values where they are and fit a message, else as a pickle.
 
-    Only the work's own process reads the pickle, which travels in parts.
+    Only the process of a work in Python reads the pickle, which travels in parts.
 
     Raises:
         ComponentError: An argument can be neither, or is too large.
@@ -30,7 +30,11 @@ def pack_arguments(
     try:
         run.args = [copy_value(argument, (f"argument {n}",)) for n, argument in enumerate(args, 1)]
         run.kwargs = {name: copy_value(value, (name,)) for name, value in kwargs.items()}
-    except UnsupportedValueError:
+    except UnsupportedValueError as error:
+        if not work.is_python:
+            raise ComponentError(
+                f"{call}: {error} So have arguments of a program, which need not be in Python"
+            ) from None
         run.args, run.kwargs = (), {}
     else:
         if not _has_large_one(run, call, refuse=not work.is_python):

@@ -160,7 +160,6 @@ class FlowBackend:
             work.vars_place,
             copy_value(work.variables()),
             receives_updates=work.options.receive_updates,
-            is_program=work.is_program,
             # Now, as the flow may read at once with which token a process dials in.
             generation=self._hub.works.new_generation(work.name),
         )

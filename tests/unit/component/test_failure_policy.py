@@ -11,7 +11,7 @@ TABLE = {
     End.RETURNED: [(Fails.NOTHING, False)] * 3,
     End.RAISED: [(Fails.ITS_CALLS, True)] * 2,
     End.TOOK_TOO_LONG: [(Fails.ITS_CALLS, True)] * 2,
-    End.PROGRAM_FAILED: [(Fails.WORK, True), (Fails.ITS_CALLS, True), (Fails.WORK, False)],
+    End.PROGRAM_FAILED: [(Fails.WORK, True), (Fails.ITS_CALLS, True), (Fails.NOTHING, False)],
     End.DIED: [(Fails.WORK, True), (Fails.WORK, True), (Fails.WORK, False)],
     End.NEVER_JOINED: [(Fails.WORK, True)] * 3,
     End.NOT_LAUNCHED: [(Fails.WORK, True)] * 3,

@@ -2,7 +2,7 @@
 
 import lightgrid.protocol.calls as calls_module
 from lightgrid.protocol.calls import CallLog
-from lightgrid.protocol.messages import CallState, CallUpdate, Run
+from lightgrid.protocol.messages import CallError, CallState, CallUpdate, Run
 
 
 def log_of(*call_ids):
@@ -48,11 +48,54 @@ def test_open_calls_come_in_the_order_they_were_made_and_equal_ones_stay_two():
 def test_a_process_that_is_gone_ends_what_is_open():
     log = log_of("a", "b")
     log.take([CallUpdate("a", CallState.SUCCEEDED)])
-    log.end_open(CallState.FAILED, None)
-    assert [(u.call_id, u.state) for u in log.merge()] == [
-        ("a", CallState.SUCCEEDED),
-        ("b", CallState.FAILED),
+    error = CallError("Killed", "by hand")
+    log.process_gone(error, "")
+    assert [(u.call_id, u.state, u.error) for u in log.merge()] == [
+        ("a", CallState.SUCCEEDED, None),
+        ("b", CallState.FAILED, error),
     ]
+
+
+def test_a_program_that_ends_in_order_has_done_the_call_that_it_was_started_for_and_no_other():
+    log = log_of("other")
+    log.add(Run("own"), by_launch=True)
+    log.process_gone(None, "own")
+    assert [(u.call_id, u.state) for u in log.merge()] == [
+        ("own", CallState.SUCCEEDED),
+        ("other", CallState.CANCELLED),
+    ]
+
+
+def test_a_call_that_a_program_has_ended_keeps_its_end_when_the_program_ends():
+    for error, succeeded in ((CallError("Killed", "by hand"), ""), (None, "own")):
+        log = CallLog()
+        log.add(Run("own"), by_launch=True)
+        log.take([CallUpdate("own", CallState.SUCCEEDED, 5)])
+        log.process_gone(error, succeeded)
+        assert [(u.state, u.result) for u in log.merge()] == [(CallState.SUCCEEDED, 5)]
+
+
+def test_a_call_that_a_program_is_started_for_is_told_to_nobody():
+    log = log_of("before")
+    log.add(Run("own"), by_launch=True)
+    log.add(Run("after"))
+    assert [call.run.call_id for call in log.made_after(0)] == ["before", "after"]
+    log.end("own")
+    assert log.ended_after(0) == []
+    again = CallLog()
+    log.add(Run("kept"), by_launch=True)
+    again.load(log.dump())
+    assert [call.run.call_id for call in again.made_after(0)] == ["before", "after"]
+    again.end("kept")
+    assert again.ended_after(0) == []
+
+
+def test_who_says_goodbye_ends_all_calls_but_the_one_that_its_exit_code_ends():
+    log = log_of("other")
+    log.add(Run("own"), by_launch=True)
+    log.holder_left()
+    assert [(u.call_id, u.state) for u in log.merge()] == [("other", CallState.CANCELLED)]
+    assert [call.run.call_id for call in log.open_calls()] == ["own"]
 
 
 def told_log_of(*call_ids):

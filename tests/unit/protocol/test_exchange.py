@@ -153,9 +153,19 @@ def test_the_calls_of_a_process_that_is_gone_end_and_its_streams_count_no_more(f
     flow.exchange.process_gone("removed long ago", None)
 
 
+def test_the_flow_hears_of_a_call_that_the_process_cannot_read(flow):
+    flow.join()
+    flow.exchange.command("w").call(Run("c", python_arguments=b"a pickle"))
+    flow.quiet()
+    assert flow.exchange.commands(flow.exchange.open_stream("s", "commands"))[1:] == []
+    assert flow.exchange.has_news
+    (merged,) = flow.merge()
+    assert [(one.call_id, one.state) for one in merged.calls] == [("c", CallState.FAILED)]
+
+
 def test_a_call_that_a_program_succeeded_with_ends_so(flow):
-    flow.exchange.command("w").call(Run("c"))
-    flow.exchange.process_gone("w", None, CallState.SUCCEEDED)
+    flow.exchange.command("w").call(Run("c"), by_launch=True)
+    flow.exchange.process_gone("w", None, "c")
     (merged,) = flow.merge()
     assert [one.state for one in merged.calls] == [CallState.SUCCEEDED]
 
@@ -193,12 +203,10 @@ def test_the_number_of_a_work_may_be_taken_before_it_is_added(flow):
 
 
 def test_the_options_of_a_work_reach_its_link():
-    flow = Flow(receives_updates=True, is_program=True)
-    flow.exchange.command("w").call(Run("c"))
-    flow.join(features=(UPDATES,))
+    flow = Flow(receives_updates=True)
+    flow.join(features=(UPDATES, "of a newer peer"))
     assert flow.exchange.works["w"].link.replica.receives_updates
-    flow.exchange.release("s", 0)
-    assert [one.calls for one in flow.merge()] == [[]]  # a program's call ends by its exit code
+    assert flow.exchange.take_events() == [Joined("w", "agent", "", (UPDATES,))]
 
 
 def test_works_are_told_longer_terms_as_they_become_many(flow):

@@ -1,10 +1,12 @@
 """The flow's end of a work: names, sessions, leases, streams and commands, rule by rule."""
 
+from dataclasses import replace
+
 import pytest
 
 from lightgrid.errors import Reason, RefusedError
 from lightgrid.protocol import holder as holder_module
-from lightgrid.protocol.features import UPDATES
+from lightgrid.protocol.features import PYTHON_ARGUMENTS, UPDATES
 from lightgrid.protocol.limits import LeaseTerms, Limits
 from lightgrid.protocol.link import WorkLink
 from lightgrid.protocol.messages import (
@@ -94,16 +96,16 @@ def test_the_lease_is_the_one_that_the_work_was_told():
     assert (
         link.register("one", "s", (), LeaseTerms(lease_ttl_s=90.0), 0.0).terms.lease_ttl_s == 90.0
     )
-    assert not link.is_lost(89.0)
-    assert link.is_lost(90.0)
+    assert not link.holder.is_lost(89.0)
+    assert link.holder.is_lost(90.0)
 
 
 def test_a_heartbeat_renews_the_lease():
     link = new_link()
     stream = join(link)
     assert link.offer(stream, Batch(0), 20.0) is False
-    assert not link.is_lost(49.0)
-    assert link.is_lost(50.0)
+    assert not link.holder.is_lost(49.0)
+    assert link.holder.is_lost(50.0)
 
 
 def test_a_part_that_another_stream_left_does_not_count_on_the_next():
@@ -133,15 +135,58 @@ def test_release_waits_for_the_last_batch_and_fences_who_left():
 
 
 def test_a_program_that_leaves_ends_its_call_by_its_exit_code():
-    link = WorkLink("root.w", {"x": []}, Limits(), is_program=True)
+    link = new_link()
     stream = join(link)
-    link.call(Run("c"))
+    link.call(Run("c"), by_launch=True)
     link.offer(stream, SNAPSHOT, 0.0)
     link.release(1)
     assert not link.is_held
     assert link.merge({"x": []}).calls == []
-    link.process_gone(None, CallState.SUCCEEDED)
+    link.process_gone(None, "c")
     assert [u.state for u in link.merge({"x": []}).calls] == [CallState.SUCCEEDED]
+
+
+def test_a_program_has_not_seen_what_was_written_before_the_call_that_started_it():
+    link = new_link()
+    view = {"x": []}
+    link.replica.write([Set(("x",), [1])], 5, view)
+    link.call(Run("own"), by_launch=True)
+    stream = join(link)
+    assert told_of(link, Told(), Run) == []
+    # It counts as unseen, so what the program says stands.
+    link.offer(stream, Batch(1, snapshot=True, ops=[Set((), {"x": [2]})]), 0.0)
+    assert list(link.merge({"x": [1]}).ops) == [Set(("x", "0"), 2)]
+
+
+def test_a_call_with_python_objects_fails_where_the_process_reads_none():
+    link = new_link()
+    join(link)
+    link.call(Run("plain"))
+    link.call(replace(Run("objects"), python_arguments=b"a pickle"))
+    assert [run.call_id for run in told_of(link, Told(), Run)] == ["plain"]
+    (update,) = link.merge({"x": []}).calls
+    assert (update.call_id, update.state) == ("objects", CallState.FAILED)
+    assert "reads none" in update.error.message
+
+
+def test_a_call_with_python_objects_is_sent_where_they_are_read():
+    link = new_link()
+    join(link, features=(PYTHON_ARGUMENTS,))
+    link.call(replace(Run("objects"), python_arguments=b"a pickle"))
+    assert [run.call_id for run in told_of(link, Told(), Run)] == ["objects"]
+
+
+def test_a_write_of_the_flow_that_the_work_never_sees_is_told_once_as_lost():
+    link = new_link()
+    stream = join(link)
+    link.offer(stream, SNAPSHOT, 0.0)
+    assert link.merge({"x": []}).lost == ()
+    link.replica.write([Set(("x",), [1])], 5, {"x": [1]})
+    assert link.merge({"x": [1]}).lost == ()  # it is there until the work changes the variable
+    link.offer(stream, Batch(2, [Set(("x",), [2])]), 0.0)
+    assert link.merge({"x": [1]}).lost == ("x",)
+    link.offer(stream, Batch(3, [Set(("x",), [3])]), 0.0)
+    assert link.merge({"x": [2]}).lost == ()
 
 
 def test_a_process_that_is_gone_fails_its_open_calls():

@@ -112,7 +112,7 @@ class Judge:
             self._make_again(seat, given, message)
         elif verdict.fails is Fails.ITS_CALLS:
             self._fail_calls(seat, given, reason, message)
-        else:
+        elif verdict.fails is Fails.WORK:
             seat.waiting.clear()
             self._statuses.open_calls_moved(work, WorkStage.FAILED, reason, message)
             self._statuses.process_moved(work, WorkStage.FAILED, reason, message)

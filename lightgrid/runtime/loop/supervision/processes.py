@@ -81,7 +81,7 @@ class Processes:
             program = seat.work.program(first.args, first.kwargs)
             self._launch(seat, program, first.call_id if program is not None else "")
             if program is not None:
-                self._give(seat, seat.waiting.pop(0))
+                self._give(seat, seat.waiting.pop(0), by_launch=True)
                 self._statuses.call_moved(seat.work, first.call_id, WorkStage.RUNNING)
                 self._outputs.act(lambda: self._runs(seat, first.call_id))
                 return
@@ -128,10 +128,10 @@ class Processes:
         """Return how long a work may take to end, in seconds."""
         return self._starter.grace_of(work)
 
-    def _give(self, seat: Seat, run: Run) -> None:
+    def _give(self, seat: Seat, run: Run, *, by_launch: bool = False) -> None:
         seat.given[run.call_id] = run
         name = seat.name
-        self._outputs.step(lambda: self._hub.call(name, run))
+        self._outputs.step(lambda: self._hub.call(name, run, by_launch=by_launch))
 
     def _launch(self, seat: Seat, program: list[str] | None, call_id: str = "") -> None:
         seat.starts_at_s = None

@@ -23,6 +23,7 @@ class Process:
         seen_revision: What it has seen of the flow's writes, from its start.
         stopping: It was asked to end.
         joined: It has registered.
+        listens: It is a program that takes calls as commands.
         has_exited: It is gone, and that is not judged yet.
         death: What its calls are told, if it was not to end.
     """
@@ -35,6 +36,7 @@ class Process:
     seen_revision: int = 0
     stopping: bool = False
     joined: bool = False
+    listens: bool = False
     has_exited: bool = False
     death: CallError | None = None
 
@@ -46,7 +48,7 @@ class Process:
     @property
     def takes_calls(self) -> bool:
         """Whether calls may be given to it."""
-        return (self.is_ours or self.joined) and not self.stopping and not self.has_exited
+        return (self.is_ours or self.listens) and not self.stopping and not self.has_exited
 
     def is_told_by(self, update: CallUpdate) -> bool:
         """Tell whether an update says of a call what this process's death means for all."""

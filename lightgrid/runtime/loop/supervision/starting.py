@@ -9,7 +9,7 @@ from typing import Final
 
 from lightgrid.component.work_node import WorkNode
 from lightgrid.errors import WorkFailedError, short_name
-from lightgrid.process.work_spec import WorkSpec, work_command
+from lightgrid.process.work_spec import CALL_VARIABLE, WorkSpec, work_command
 from lightgrid.runtime.hub import Hub
 from lightgrid.runtime.hub.events import Exited
 from lightgrid.runtime.launch.launcher import Launcher, LaunchSpec
@@ -130,11 +130,12 @@ class Starter:
         log_file = self._surroundings.run_dir.log_file(name)
         self._logs.follow(name, log_file)
         connection = self._surroundings.connection_of(name)
+        call = {CALL_VARIABLE: process.call_id} if process.call_id else {}
         spec = LaunchSpec(
             launch_id=process.launch_id,
             work=name,
             command=command,
-            environment={**work.environment(), **connection},
+            environment={**work.environment(), **connection, **call},
             log_file=log_file,
             stop_grace_s=self.grace_of(work),
             handed_over=handed_over,

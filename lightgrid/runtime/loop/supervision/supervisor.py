@@ -10,6 +10,8 @@ from lightgrid.component.failure_policy import End, FailurePolicy
 from lightgrid.component.status import StatusReason, WorkStage
 from lightgrid.component.work_node import WorkNode
 from lightgrid.errors import short_name
+from lightgrid.protocol.events import Joined
+from lightgrid.protocol.features import CALLS
 from lightgrid.protocol.messages import CallError, CallState, CallUpdate, Run
 from lightgrid.runtime.hub import Hub
 from lightgrid.runtime.hub.events import Exited
@@ -156,15 +158,16 @@ class Supervisor:
 
     # --- what happens ---------------------------------------------------------------------
 
-    def joined(self, work: WorkNode, launch_id: str) -> None:
+    def joined(self, work: WorkNode, event: Joined) -> None:
         """Note that a process has registered as the work; one that was launched for it, or any."""
         seat = self._seat(work)
         if seat.process is not None:
-            if launch_id not in ("", seat.process.launch_id):
+            if event.launch_id not in ("", seat.process.launch_id):
                 return  # it is one that the flow has given up
             seat.process.joined = True
-            if not seat.process.is_ours:
-                self._processes.go_on(seat)  # it may take calls as commands now
+            if not seat.process.is_ours and CALLS in event.features:
+                seat.process.listens = True
+                self._processes.go_on(seat)
         elif not work.options.launch:
             attempt = work.process_status.attempt + 1
             self._statuses.process_moved(work, WorkStage.STARTED, attempt=attempt)
@@ -188,7 +191,7 @@ class Supervisor:
         if process.stopping:
             self._hub.process_gone(seat.name, None)
         elif event.code == 0 and not process.is_ours:
-            self._hub.process_gone(seat.name, None, CallState.SUCCEEDED)
+            self._hub.process_gone(seat.name, None, process.call_id)
         else:
             lines = self._logs.tail(seat.name, _SHOWN_LINES)
             what = obituary(seat.name, process, event.code, lines)
