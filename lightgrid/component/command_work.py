@@ -82,13 +82,15 @@ class CommandWork(_WithVariables):
 
     Each call starts the program, with the call's arguments behind those of the
     command; the call has succeeded when the program ends with exit code 0. The
-    environment tells it where to stream its variables, if it wants to:
-    LIGHTGRID_ADDRESS, LIGHTGRID_WORK and LIGHTGRID_TOKEN.
+    environment tells it where to stream its variables, if it wants to, and which
+    call it carries out: LIGHTGRID_ADDRESS, LIGHTGRID_WORK, LIGHTGRID_TOKEN and
+    LIGHTGRID_CALL. What it says of that call's end itself stands, whatever the
+    exit code.
 
         self.w = L.CommandWork(["node", "worker.js"], counter=0)
 
-    A program that listens for commands, and has joined when the next call is
-    made, gets that call as a command and may end it by itself.
+    A program that joins and lists the feature "calls" gets the next calls as
+    commands, and ends them by itself. Any other is started anew for each.
 
     Args:
         command: The program and its first arguments.

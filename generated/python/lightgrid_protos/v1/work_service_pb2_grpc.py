@@ -44,8 +44,10 @@ class WorkServiceStub(object):
 
     A program that a call starts carries that call out by being there: it is not
     told of it by a RunCommand. Exit code 0 has it succeed, another one has it
-    fail, unless a CallUpdate of the program ended it before. The exit code ends
-    no other call: those the work took as commands are cancelled by its end.
+    fail, unless a CallUpdate of the program ended it before: that end stands,
+    and no exit code changes it. Of the calls that the program took as commands,
+    those without an end are cancelled when it exits with 0, and fail with any
+    other code.
 
     Keepalive: the server sends pings on a quiet connection every 10 s and closes
     it when none is answered within 5 s. It allows pings from 4 s apart, with and
@@ -95,8 +97,10 @@ class WorkServiceServicer(object):
 
     A program that a call starts carries that call out by being there: it is not
     told of it by a RunCommand. Exit code 0 has it succeed, another one has it
-    fail, unless a CallUpdate of the program ended it before. The exit code ends
-    no other call: those the work took as commands are cancelled by its end.
+    fail, unless a CallUpdate of the program ended it before: that end stands,
+    and no exit code changes it. Of the calls that the program took as commands,
+    those without an end are cancelled when it exits with 0, and fail with any
+    other code.
 
     Keepalive: the server sends pings on a quiet connection every 10 s and closes
     it when none is answered within 5 s. It allows pings from 4 s apart, with and
@@ -193,8 +197,10 @@ class WorkService(object):
 
     A program that a call starts carries that call out by being there: it is not
     told of it by a RunCommand. Exit code 0 has it succeed, another one has it
-    fail, unless a CallUpdate of the program ended it before. The exit code ends
-    no other call: those the work took as commands are cancelled by its end.
+    fail, unless a CallUpdate of the program ended it before: that end stands,
+    and no exit code changes it. Of the calls that the program took as commands,
+    those without an end are cancelled when it exits with 0, and fail with any
+    other code.
 
     Keepalive: the server sends pings on a quiet connection every 10 s and closes
     it when none is answered within 5 s. It allows pings from 4 s apart, with and
