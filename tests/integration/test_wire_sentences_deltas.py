@@ -16,7 +16,7 @@ from integration.wire_peer import (
     wait_until,
 )
 
-from lightgrid.protocol.messages import CallState, Run
+from lightgrid.protocol.messages import CallErrorReason, CallState, Run
 from lightgrid.server.rotation import Rotation
 from lightgrid.state.delta import Set
 from lightgrid_protos.v1 import delta_service_pb2
@@ -287,6 +287,19 @@ def test_a_failed_call_tells_its_error_in_the_works_own_terms(flow, peer):
     (update,) = peer.merge()
     told = update.error
     assert (told.type_name, told.message, told.trace) == ("java.io.IOException", "no", "at X")
+    # What people are shown begins with type_name and message.
+    assert told.shown == "java.io.IOException: no\nat X"
+
+
+@pytest.mark.parametrize("number", [0, *CallErrorReason, 99])
+def test_a_reason_that_is_not_told_or_not_known_is_taken_for_a_user_exception(flow, peer, number):
+    flow.hub.call(peer.work, Run("one"))
+    error = delta_service_pb2.CallError(type_name="E", reason=number)
+    end = {"call_id": "one", "state": delta_service_pb2.CALL_STATE_FAILED, "error": error}
+    peer.send(peer.batch(2, calls=[end]))
+    (update,) = peer.merge()
+    is_known = number in list(CallErrorReason)
+    assert update.error.reason == (number if is_known else CallErrorReason.USER_EXCEPTION)
 
 
 @pytest.mark.parametrize(
