@@ -419,7 +419,7 @@ def test_after_the_grace_of_a_stop_the_server_ends_the_session_and_its_streams(f
     stream, commands = connected(peer), peer.commands()
     next(commands)
     flow.hub.stop(peer.work, 1.0)
-    flow.hub.works.stop_over(peer.work)
+    flow.pass_time(1.1)
     for ended in (stream.ended(), end_of(lambda: list(commands)), end_of(peer.register)):
         assert ended == "FAILED_PRECONDITION WORK_STOPPED"
     assert flow.add().register().epoch == 1  # it alone

@@ -134,7 +134,7 @@ def test_of_two_calls_that_failed_at_one_moment_both_are_told():
     assert outcome.message == "members.0 has failed:\nValueError: no\nmembers.1 has failed, too"
     assert [work.x for work in root.members] == [1, 2]
     assert [work.status.message for work in root.members] == [
-        "ValueError: no\n", "ValueError: never\n",
+        "ValueError: no", "ValueError: never",
     ]  # fmt: skip
     assert_tree_is_as_the_flow_sees_it(root)
 
