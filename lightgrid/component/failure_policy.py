@@ -55,6 +55,7 @@ class FailurePolicy:
     | `run` returned; a program ended with exit code 0 | the call | nothing | no |
     | `run` raised | the call, by a new process | the call | yes |
     | `run` left or returned what cannot be state, or is too large | never | the call | yes |
+    | a call could not be read, or names no method | never | the call | yes |
     | a call took too long, or stalled | the call, by a new process | the call | yes |
     | a program ended otherwise, and calls wait | its calls | its calls | yes |
     | a program ended otherwise, and none waits | its calls | the work | yes |

@@ -36,6 +36,7 @@ class StatusReason(StrEnum):
     USER_EXCEPTION = "user_exception"
     INVALID_STATE = "invalid_state"
     INVALID_RETURN_VALUE = "invalid_return_value"
+    INVALID_CALL = "invalid_call"
     PROCESS_DIED = "process_died"
     NEVER_REGISTERED = "never_registered"
     LOST = "lost"
@@ -61,7 +62,7 @@ class WorkStatus:
     Attributes:
         stage: What it is doing.
         reason: Why, where there is something to say.
-        message: For people; of a user's exception the formatted traceback.
+        message: For people; of a user's exception its type and message, then the traceback.
         time_s: When, in seconds since the epoch.
         returned: What the call returned, as it came: nothing changes it. `result` is for use.
             Of calls before the newest the state keeps results and messages of some 16 MB for

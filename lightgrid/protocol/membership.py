@@ -54,7 +54,12 @@ _GOODBYE_PAUSE_S: Final = 0.005
 _UNREACHABLE_S: Final = 1.0
 
 _JOIN_AGAIN: Final = frozenset(
-    {Reason.SESSION_UNKNOWN, Reason.STREAM_SUPERSEDED, Reason.SEQUENCE_GAP}
+    {
+        Reason.SESSION_UNKNOWN,
+        Reason.STREAM_SUPERSEDED,
+        Reason.SEQUENCE_GAP,
+        Reason.REVISION_CONFLICT,  # not for works, but of the code that means this
+    }
 )
 _SAY_AGAIN: Final = _JOIN_AGAIN | {Reason.BATCHES_PENDING}
 _TOLD_TO_GO: Final = frozenset({Reason.EPOCH_FENCED, Reason.WORK_STOPPED})

@@ -26,6 +26,15 @@ class CallState(IntEnum):
         return self > CallState.RUNNING
 
 
+class CallErrorReason(IntEnum):
+    """What kind of failure it was. The numbers are those of delta_service.proto."""
+
+    USER_EXCEPTION = 1
+    INVALID_STATE = 2
+    INVALID_RETURN_VALUE = 3
+    INVALID_CALL = 4
+
+
 @dataclass(slots=True, frozen=True)
 class CallError:
     """Why a call failed, in the work's own terms."""
@@ -33,11 +42,25 @@ class CallError:
     type_name: str
     message: str
     trace: str = ""
+    reason: CallErrorReason = CallErrorReason.USER_EXCEPTION
 
     @property
     def is_permanent(self) -> bool:
-        """Whether the same call would fail again: of what cannot be state, or is too large."""
-        return self.type_name in ("UnsupportedValueError", "InvalidReturnValue")
+        """Whether the same call would fail again: of what cannot be state, or cannot be called."""
+        return self.reason is not CallErrorReason.USER_EXCEPTION
+
+    @property
+    def shown(self) -> str:
+        """What people are shown: type and message, then the trace.
+
+        Said once: a trace of Java begins with them, one of Python ends with them.
+        """
+        first = ": ".join(filter(None, (self.type_name, self.message)))
+        trace = self.trace.rstrip()
+        if not trace or trace.startswith(first):
+            return trace or first
+        before = trace.removesuffix(f"\n{first}")
+        return f"{first}\n{before}"
 
 
 @dataclass(slots=True, frozen=True)

@@ -258,7 +258,11 @@ class Replica:
                 self._lost.update(dict.fromkeys(gone))
 
     def _check_variables(self, batch: Batch) -> None:
-        if type(batch.ops) is Assignments and batch.ops.values.keys() <= self.published.keys():
+        if (
+            type(batch.ops) is Assignments
+            and batch.ops.values.keys() <= self.published.keys()
+            and not batch.snapshot
+        ):
             return
         ops = iter(batch.ops)
         if batch.snapshot:

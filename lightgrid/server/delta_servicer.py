@@ -27,12 +27,14 @@ class DeltaServicer(delta_service_pb2_grpc.DeltaServiceServicer):
         self, _requests: Any, context: Any
     ) -> delta_service_pb2.StreamDeltasResponse:
         """Take batches until either side ends the stream."""
+        works = self._hub.works
         first = await context.read()
         if first is grpc.aio.EOF:  # it names no session, but the token may
-            acked_seq = self._hub.works.acked_seq_of(caller().work)
-            return delta_service_pb2.StreamDeltasResponse(acked_seq=acked_seq)
+            named = caller().work
+            if named is not None:
+                caller().check_work(named, works.generation_of(named))
+            return delta_service_pb2.StreamDeltasResponse(acked_seq=works.acked_seq_of(named))
         first = readable(first)
-        works = self._hub.works
         work, generation = works.work_of(first.session_id)
         caller().check_work(work, generation)
         stream = works.open_stream(first.session_id, "deltas")

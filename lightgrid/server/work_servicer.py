@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Final
 
 from lightgrid.errors import ClosedError, Reason, RefusedError
 from lightgrid.protocol.stream import Wake
@@ -14,6 +14,9 @@ from lightgrid.server.rotation import Rotation
 from lightgrid.wire.commands import encode_command
 from lightgrid.wire.registration import encode_registration
 from lightgrid_protos.v1 import work_service_pb2, work_service_pb2_grpc
+
+#: What gRPC's clients take in one message unless they are told otherwise.
+_MAX_COMMAND_BYTES: Final = 4 * 2**20
 
 
 class WorkServicer(work_service_pb2_grpc.WorkServiceServicer):
@@ -56,6 +59,7 @@ class WorkServicer(work_service_pb2_grpc.WorkServiceServicer):
         """Tell a work what holds, then what is new."""
         self._check_session(request.session_id, context)
         works, limits = self._hub.works, self._hub.limits
+        most_bytes = min(limits.max_message_bytes, _MAX_COMMAND_BYTES)
         stream = works.open_stream(request.session_id, "commands", request.seen_revision)
         include_state = request.include_state
         end_s = time.monotonic() + self._rotation.lifetime_s()
@@ -69,7 +73,7 @@ class WorkServicer(work_service_pb2_grpc.WorkServiceServicer):
                     include_state = False
                     for command in commands:
                         for message in encode_command(
-                            command, limits.max_message_bytes, limits.max_ops_per_message
+                            command, most_bytes, limits.max_ops_per_message
                         ):
                             yield message
                     if not commands:

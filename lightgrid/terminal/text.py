@@ -54,13 +54,14 @@ def status_news(work: str, status: WorkStatus) -> str:
 def _cause(status: WorkStatus) -> str:
     """Return the one line of a status' message that says what has happened."""
     lines = status.message.strip("\n").split("\n")
+    if status.reason is not StatusReason.NEVER_REGISTERED:
+        # What follows is a trace, or anything that the process printed.
+        return lines[0].removesuffix(" Its last output:").strip()
     frames = [number for number, line in enumerate(lines) if line.startswith('  File "')]
     if frames:
         # What stands behind the last line of code: the error, whose text may go on.
         behind = (line for line in lines[frames[-1] + 1 :] if not line.startswith("    "))
         return next(behind, lines[-1]).strip()
-    if lines[0].startswith("the process of") and status.reason is not StatusReason.NEVER_REGISTERED:
-        return lines[0].removesuffix(" Its last output:")  # what follows is anything it printed
     return lines[-1].strip()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lightgrid.errors import Reason, RefusedError, UnsupportedValueError
-from lightgrid.protocol.messages import CallError, CallState, CallUpdate
+from lightgrid.protocol.messages import CallError, CallErrorReason, CallState, CallUpdate
 from lightgrid.state.sizes import size_of
 from lightgrid.wire.values import decode_value, encode_value
 from lightgrid_protos.v1 import delta_service_pb2, value_pb2
@@ -34,6 +34,7 @@ def encode_call_update(update: CallUpdate, message: delta_service_pb2.CallUpdate
         message.error.type_name = _text(update.error.type_name)
         message.error.message = _text(update.error.message)
         message.error.trace = _text(update.error.trace)
+        message.error.reason = int(update.error.reason)  # type: ignore[assignment]
         message.error.SetInParent()
 
 
@@ -54,7 +55,9 @@ def decode_call_update(message: delta_service_pb2.CallUpdate, limits: Limits) ->
     error = None
     if message.HasField("error"):
         told = message.error
-        error = CallError(told.type_name, told.message, told.trace)
+        # Not told, or of a newer peer: the user's code is to blame.
+        kind = _REASONS.get(int(told.reason), CallErrorReason.USER_EXCEPTION)
+        error = CallError(told.type_name, told.message, told.trace, kind)
     result = None
     if message.HasField("result"):
         result = decode_value(message.result, _RESULT, limits.max_value_depth)
@@ -109,6 +112,7 @@ def check_result(result: Value, max_message_bytes: int) -> None:
 
 
 _STATES: Final = frozenset(int(state) for state in CallState if state)
+_REASONS: Final = {int(reason): reason for reason in CallErrorReason}
 
 
 def _text(text: str) -> str:

@@ -65,6 +65,9 @@ _REASONS: Final[dict[grpc.StatusCode, Reason]] = {
     grpc.StatusCode.UNAUTHENTICATED: Reason.TOKEN_INVALID,
     grpc.StatusCode.PERMISSION_DENIED: Reason.NOT_ALLOWED,
     grpc.StatusCode.RESOURCE_EXHAUSTED: Reason.LIMIT_EXCEEDED,
+    # Neither gRPC nor a flow server sends these; nothing says that a retry would help.
+    grpc.StatusCode.OUT_OF_RANGE: Reason.BAD_OP,
+    grpc.StatusCode.DATA_LOSS: Reason.BAD_OP,
 }
 
 _DETAILS_KEY: Final = "grpc-status-details-bin"

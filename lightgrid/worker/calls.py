@@ -11,7 +11,7 @@ from lightgrid.component.work import Work
 from lightgrid.errors import UnsupportedValueError, WorkStopped, place_of, short_name
 from lightgrid.frames import calls_user_code
 from lightgrid.process.user_trace import user_trace
-from lightgrid.protocol.messages import CallError, CallState, CallUpdate, Run
+from lightgrid.protocol.messages import CallError, CallErrorReason, CallState, CallUpdate, Run
 from lightgrid.state.values import copy_value, type_name
 from lightgrid.wire.calls import check_result
 from lightgrid.worker.coroutines import Coroutines
@@ -44,8 +44,9 @@ def execute_call(
             child that user code has forked.
         max_message_bytes: What a result has to fit into.
     """
+    unreadable: list[BaseException] = []
     try:
-        result = interrupter.call(_execute, work, run, coroutines, leave_child)
+        result = interrupter.call(_execute, work, run, coroutines, leave_child, unreadable)
     except BaseException as error:
         if isinstance(error, WorkStopped | CallCancelled) or (
             # Code that was told to end may say what it likes on its way out.
@@ -53,7 +54,8 @@ def execute_call(
         ):
             return CallUpdate(run.call_id, CallState.CANCELLED)
         in_passing = interrupter.has_raised and isinstance(error, UnsupportedValueError)
-        return failed(run.call_id, error, in_passing=in_passing)
+        is_unreadable = any(error is one for one in unreadable)
+        return failed(run.call_id, error, in_passing=in_passing, is_unreadable=is_unreadable)
     if interrupter.has_raised and (interrupter.is_stopping or interrupter.is_cancelling):
         return CallUpdate(run.call_id, CallState.CANCELLED)
     try:
@@ -66,13 +68,20 @@ def execute_call(
         )
 
 
-def failed(call_id: str, error: BaseException, *, in_passing: bool = False) -> CallUpdate:
+def failed(
+    call_id: str,
+    error: BaseException,
+    *,
+    in_passing: bool = False,
+    is_unreadable: bool = False,
+) -> CallUpdate:
     """Return the end of a call that failed with an exception.
 
     Args:
         call_id: Of the call.
         error: The exception.
         in_passing: It was raised into user code and does not come from there.
+        is_unreadable: It is why the call could not be made.
     """
     try:
         message = str(error)
@@ -87,7 +96,13 @@ def failed(call_id: str, error: BaseException, *, in_passing: bool = False) -> C
         trace = f"{trace.rstrip()}: {message}\n"
     if in_passing:
         trace = trace.replace(_TRACEBACK, _IN_PASSING, 1)
-    told = CallError(type(error).__name__, message, trace)
+    if is_unreadable:
+        reason = CallErrorReason.INVALID_CALL
+    elif isinstance(error, UnsupportedValueError):  # a class of the user's may have its name
+        reason = CallErrorReason.INVALID_STATE
+    else:
+        reason = CallErrorReason.USER_EXCEPTION
+    told = CallError(type(error).__name__, message, trace, reason)
     return CallUpdate(call_id, CallState.FAILED, error=told)
 
 
@@ -97,10 +112,16 @@ def _execute(
     run: Run,
     coroutines: Coroutines,
     leave_child: Callable[[BaseException | None], None],
+    unreadable: list[BaseException],
 ) -> Any:
+    """Make a call; why it could not be, if so, is put into `unreadable` as well."""
     try:
-        args, kwargs = _arguments(run)
-        result = coroutines.call(getattr(work, run.method_name), *args, **kwargs)
+        try:
+            method, (args, kwargs) = getattr(work, run.method_name), _arguments(run)
+        except Exception as error:
+            unreadable.append(error)
+            raise
+        result = coroutines.call(method, *args, **kwargs)
         leave_child(None)
         return result
     except (WorkStopped, CallCancelled):
@@ -136,4 +157,5 @@ def _bad_result(work: Work, run: Run, result: Any, error: UnsupportedValueError)
     file, line = place_of(getattr(type(work), run.method_name, None))
     # Which `return` it was is not known; the function is.
     frames = traceback.format_list([(file, line, run.method_name, None)] if file else [])
-    return CallError("InvalidReturnValue", message, f"{''.join(frames)}TypeError: {message}\n")
+    trace = f"{''.join(frames)}TypeError: {message}\n"
+    return CallError("TypeError", message, trace, CallErrorReason.INVALID_RETURN_VALUE)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from lightgrid.errors import UnsupportedValueError
-from lightgrid.protocol.messages import CallError, CallState, CallUpdate
+from lightgrid.protocol.messages import CallError, CallErrorReason, CallState, CallUpdate
 
 #: How long a call may take to replace what the last one has left, in seconds.
 _SPARED_S: Final = 1.0
@@ -40,5 +40,7 @@ class Leftovers:
 
 def spoilt(update: CallUpdate, error: UnsupportedValueError) -> CallUpdate:
     """Return the end of a call that succeeded but for what it has left in a variable."""
-    told = CallError(type(error).__name__, str(error), f"{type(error).__name__}: {error}\n")
+    name = type(error).__name__
+    reason = CallErrorReason.INVALID_STATE
+    told = CallError(name, str(error), f"{name}: {error}\n", reason)
     return CallUpdate(update.call_id, CallState.FAILED, error=told)

@@ -17,7 +17,7 @@ from lightgrid.component.work import Work
 from lightgrid.process import app_file, work_spec
 from lightgrid.protocol.events import Left
 from lightgrid.protocol.limits import Limits
-from lightgrid.protocol.messages import CallState, Run
+from lightgrid.protocol.messages import CallErrorReason, CallState, Run
 from lightgrid.runtime.hub import Hub
 from lightgrid.server.auth import Auth
 from lightgrid.server.server import Listen, Server
@@ -392,14 +392,14 @@ def test_failures_tell_type_message_and_the_users_frames(flow, load):
     assert "runtime" not in error.trace
     assert error_of("exit").type_name == "SystemExit"
     error = error_of("return")
-    assert error.type_name == "InvalidReturnValue"
+    assert error.reason is CallErrorReason.INVALID_RETURN_VALUE
     assert "w.run() returned a dict at a.0: a value of type object cannot be state" in error.message
     assert flow.end_of(flow.call("w", "handled")).state is CallState.SUCCEEDED
     assert "handle me" in flow.vars["w"]["handled"]
     error = flow.end_of(flow.call("w", method_name="nothing")).error
-    assert error.type_name == "AttributeError"
+    assert error.reason is CallErrorReason.INVALID_CALL
     error = error_of("state at the end")
-    assert error.type_name == "UnsupportedValueError"
+    assert error.reason is CallErrorReason.INVALID_STATE
     assert "w: items.0: a value of type set cannot be state" in error.message
     error = error_of("state")
     assert "w: items.0: a value of type " in error.message

@@ -52,7 +52,7 @@ class Failure:
 
     Attributes:
         work: Its name.
-        message: For people; of a user's exception the formatted traceback.
+        message: For people; as `WorkStatus.message`.
     """
 
     work: str

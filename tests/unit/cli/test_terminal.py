@@ -185,7 +185,7 @@ def test_plain_lines_tell_each_stage_once_and_each_failure(capsys):
     for stage in ("pending", "running", "succeeded", "pending", "running", "failed", "failed"):
         observer.work_status("root.w", WorkStatus(WorkStage(stage)))
     observer.work_status("root.w", WorkStatus(WorkStage.PENDING))
-    observer.work_status("root.w", WorkStatus(WorkStage.FAILED, message="Traceback\nOops: no"))
+    observer.work_status("root.w", WorkStatus(WorkStage.FAILED, message="Oops: no\nTraceback"))
     told = capsys.readouterr().err.splitlines()
     assert told == [
         "lightgrid: w is running",
@@ -255,7 +255,8 @@ def test_a_works_line_does_not_tear_one_of_the_flows(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("message", "told"),
     [
-        ('Traceback (most recent call last):\n  File "a.py", line 3, in run\n    f()\n    ^^^\n'
+        ('ValueError: several\nlines\n    of text\n'
+         'Traceback (most recent call last):\n  File "a.py", line 3, in run\n    f()\n    ^^^\n'
          "ValueError: several\nlines\n    of text\n", "ValueError: several"),
         ("the process of w (pid 5) was killed by SIGKILL. Its last output:\n    begins with 0",
          "the process of w (pid 5) was killed by SIGKILL."),

@@ -2,7 +2,7 @@ import pytest
 
 from lightgrid.errors import Reason, RefusedError, UnsupportedValueError
 from lightgrid.protocol.limits import Limits
-from lightgrid.protocol.messages import Batch, CallError, CallState, CallUpdate
+from lightgrid.protocol.messages import Batch, CallError, CallErrorReason, CallState, CallUpdate
 from lightgrid.state.delta import Assignments, Remove, Set, Splice, apply
 from lightgrid.state.values import MAX_DEPTH, Numbers, same
 from lightgrid.wire.batches import decode_batch_part, encode_batch
@@ -166,6 +166,10 @@ def test_call_updates_come_back_and_stand_behind_the_ops():
         CallUpdate("a", CallState.RUNNING),
         CallUpdate("b", CallState.SUCCEEDED, [1, None]),
         CallUpdate("c", CallState.FAILED, error=CallError("ValueError", "no", "trace")),
+        *(
+            CallUpdate(reason.name, CallState.FAILED, error=CallError("E", "no", "", reason))
+            for reason in CallErrorReason
+        ),
     ]
     parts = _parts(Batch(1, [Set((str(i),), i) for i in range(9)], calls), max_ops=4)
     assert parts[-1].calls == calls

@@ -7,7 +7,8 @@ import pytest
 from lightgrid.component.calling import run_as_written
 from lightgrid.component.node import node_of
 from lightgrid.component.work import Work
-from lightgrid.protocol.messages import CallState, Run
+from lightgrid.errors import UnsupportedValueError
+from lightgrid.protocol.messages import CallErrorReason, CallState, Run
 from lightgrid.worker.calls import execute_call
 from lightgrid.worker.coroutines import Coroutines
 from lightgrid.worker.interrupt import CallCancelled, Interrupter
@@ -92,6 +93,27 @@ def test_an_exception_fails_the_call_with_type_message_and_the_users_frames(exec
     assert not end.error.is_permanent
 
 
+def test_a_call_that_cannot_be_read_or_names_no_method_is_an_invalid_call(execute):
+    for end in (execute(1, method_name="nothing"), execute(python_arguments=b"no pickle")):
+        assert end.error.reason is CallErrorReason.INVALID_CALL
+        assert end.error.is_permanent
+
+
+def test_what_cannot_be_state_is_an_invalid_state_and_not_what_is_only_called_so(execute):
+    def fail_as(kind):
+        def fail():
+            raise kind
+
+        return fail
+
+    unfit = UnsupportedValueError(("x",), "a set cannot be state")
+    assert execute(fail_as(unfit)).error.reason is CallErrorReason.INVALID_STATE
+    for name in ("UnsupportedValueError", "InvalidReturnValue"):
+        error = execute(fail_as(type(name, (Exception,), {}))).error
+        assert (error.type_name, error.reason) == (name, CallErrorReason.USER_EXCEPTION)
+        assert not error.is_permanent
+
+
 def test_an_exception_that_on_exception_handles_is_a_success_without_a_result(work, execute):
     work._handled = ValueError
     end = execute(failure)
@@ -121,7 +143,8 @@ def test_an_exception_whose_message_cannot_be_shown_is_told_all_the_same(execute
 )
 def test_a_result_that_cannot_be_told_fails_the_call_for_good_and_names_run(execute, result, said):
     end = execute(lambda: result)
-    assert (end.state, end.error.type_name) == (CallState.FAILED, "InvalidReturnValue")
+    assert (end.state, end.error.type_name) == (CallState.FAILED, "TypeError")
+    assert end.error.reason is CallErrorReason.INVALID_RETURN_VALUE
     assert f"w.run() {said}" in end.error.message
     assert "in run" in end.error.trace
     assert end.error.is_permanent

@@ -11,15 +11,17 @@ from typing import Final
 from lightgrid.component.failure_policy import End, Fails
 from lightgrid.component.status import StatusReason, WorkStage
 from lightgrid.errors import short_name
-from lightgrid.protocol.messages import CallError, CallState, CallUpdate, Run
+from lightgrid.protocol.messages import CallErrorReason, CallState, CallUpdate, Run
 from lightgrid.runtime.loop.statuses import StatusWriter
 from lightgrid.runtime.loop.supervision.processes import Processes
 from lightgrid.runtime.loop.supervision.seat import Process, Seat
 from lightgrid.runtime.reporting.outcome import Failure
 
 _REASONS: Final = {
-    "InvalidReturnValue": StatusReason.INVALID_RETURN_VALUE,
-    "UnsupportedValueError": StatusReason.INVALID_STATE,
+    CallErrorReason.USER_EXCEPTION: StatusReason.USER_EXCEPTION,
+    CallErrorReason.INVALID_STATE: StatusReason.INVALID_STATE,
+    CallErrorReason.INVALID_RETURN_VALUE: StatusReason.INVALID_RETURN_VALUE,
+    CallErrorReason.INVALID_CALL: StatusReason.INVALID_CALL,
 }
 
 
@@ -48,7 +50,7 @@ class Judge:
         end = End.RETURNED
         if update.error is not None:
             end = End.UNFIT_VALUE if update.error.is_permanent else End.RAISED
-        message = _message_of(update.error)
+        message = "" if update.error is None else update.error.shown
         verdict = seat.policy.judge(end, can_restart=seat.is_running)
         if verdict.again:
             # With the process go the calls that were queued behind this one.
@@ -63,8 +65,7 @@ class Judge:
                 seat.work, run.call_id, WorkStage.SUCCEEDED, result=update.result
             )
         else:
-            reason = _REASONS.get(update.error.type_name, StatusReason.USER_EXCEPTION)
-            self._fail_calls(seat, [run], reason, message)
+            self._fail_calls(seat, [run], _REASONS[update.error.reason], message)
             self._note(seat, message, ends_app=verdict.ends_app)
 
     def call_timed_out(self, seat: Seat, call_id: str, reason: StatusReason, what: str) -> None:
@@ -138,9 +139,3 @@ class Judge:
     def _note(self, seat: Seat, message: str, *, ends_app: bool) -> None:
         if ends_app:
             self.failures.append(Failure(seat.name, message))
-
-
-def _message_of(error: CallError | None) -> str:
-    if error is None:
-        return ""
-    return error.trace or f"{error.type_name}: {error.message}"

@@ -4,9 +4,11 @@ import asyncio
 import signal
 import threading
 
+import pytest
+
 import lightgrid as L
 from lightgrid.component.node import node_of
-from lightgrid.protocol.messages import Batch, CallError, CallState, CallUpdate
+from lightgrid.protocol.messages import Batch, CallError, CallErrorReason, CallState, CallUpdate
 from lightgrid.runtime.reporting.observer import Observer
 from lightgrid.state.delta import Set
 
@@ -132,7 +134,7 @@ def test_of_two_calls_that_failed_at_one_moment_both_are_told():
     assert outcome.message == "members.0 has failed:\nValueError: no\nmembers.1 has failed, too"
     assert [work.x for work in root.members] == [1, 2]
     assert [work.status.message for work in root.members] == [
-        "ValueError: no\n", "ValueError: never\n",
+        "ValueError: no", "ValueError: never",
     ]  # fmt: skip
     assert_tree_is_as_the_flow_sees_it(root)
 
@@ -250,3 +252,19 @@ def test_calls_queued_behind_one_that_is_always_made_again_are_made_once():
 
     execute(Root(Many(restart="always"), meanwhile=meanwhile, then=then), launcher)
     assert given[0] == given[1]
+
+
+@pytest.mark.parametrize("reason", CallErrorReason)
+def test_only_what_the_users_code_raised_is_tried_again(reason):
+    def meanwhile(work):
+        Peer(work).send(CallState.FAILED, CallError("E", "no", "at X", reason))
+
+    def then(root, work):
+        root.stop(f"{work.status.stage} {work.status.reason}: {work.status.message}")
+
+    worker = Worker(restart=L.Restart("on_failure"), raise_exception=False)
+    outcome = execute(Root(worker, meanwhile=meanwhile, then=then))
+    if reason is CallErrorReason.USER_EXCEPTION:
+        assert outcome.message == "pending restarting: E: no\nat X"
+    else:
+        assert outcome.message == f"failed {reason.name.lower()}: E: no\nat X"
