@@ -8,7 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lightgrid.protocol.calls import Call, CallLog
-from lightgrid.protocol.messages import CallError, CallState, CallUpdate, Cancel, Command
+from lightgrid.protocol.messages import (
+    CallError,
+    CallErrorReason,
+    CallState,
+    CallUpdate,
+    Cancel,
+    Command,
+)
 from lightgrid.protocol.replica import Replica
 
 #: Calls that are told at a time: an acknowledgement is not to wait behind thousands.
@@ -19,6 +26,7 @@ _UNREADABLE: Final = CallError(
     "an argument is a Python object, and the process that has joined reads none (it lists no "
     'feature "python-arguments"): pass None, bool, int, float, str, bytes, and lists and dicts '
     "of these",
+    reason=CallErrorReason.INVALID_CALL,
 )
 
 

@@ -16,7 +16,7 @@ from integration.wire_peer import (
 )
 
 from lightgrid.protocol.limits import LeaseTerms, Limits
-from lightgrid.protocol.messages import CallState, Run
+from lightgrid.protocol.messages import CallError, CallErrorReason, CallState, Run
 from lightgrid.state.delta import Set, Splice
 from lightgrid_protos.v1 import work_service_pb2
 
@@ -189,11 +189,43 @@ def test_leaving_ends_every_call_without_an_end(flow, peer):
     assert ends == {"begun": CallState.CANCELLED, "waits": CallState.CANCELLED}
 
 
-def test_leaving_does_not_end_the_call_that_started_a_program(flow):
-    program = flow.add(is_program=True).joined()
-    flow.hub.call(program.work, Run("started it"))
-    program.release(1)
-    assert program.merge() == []
+def test_leaving_does_not_end_the_call_that_started_a_program(flow, peer):
+    flow.hub.call(peer.work, Run("started it"), by_launch=True)
+    peer.release(1)
+    assert peer.merge() == []
+
+
+# --- programs: tests/integration/test_app_listening.py starts some -----
+
+
+def test_a_program_is_not_told_of_the_call_that_started_it(flow, peer):
+    flow.hub.call(peer.work, Run("started it"), by_launch=True)
+    flow.hub.call(peer.work, Run("another"))
+    assert [one.run.call_id for one in peer.told(2)[1:]] == ["another"]
+
+
+@pytest.mark.parametrize("exit_code", [0, 1])
+def test_the_exit_code_ends_the_call_that_started_it_and_what_it_did_not_end(flow, peer, exit_code):
+    flow.hub.call(peer.work, Run("started it"), by_launch=True)
+    flow.hub.call(peer.work, Run("another"))
+    death = None if exit_code == 0 else CallError("ProcessDied", "exit code 1")
+    flow.hub.process_gone(peer.work, death, "" if death else "started it")
+    ends = {one.call_id: one.state for one in peer.merge()}
+    failed = CallState.FAILED
+    assert ends == (
+        {"started it": failed, "another": failed}
+        if death
+        else {"started it": CallState.SUCCEEDED, "another": CallState.CANCELLED}
+    )
+
+
+@pytest.mark.parametrize("exit_code", [0, 1])
+def test_an_end_that_the_program_has_told_stands_whatever_the_exit_code(flow, peer, exit_code):
+    flow.hub.call(peer.work, Run("started it"), by_launch=True)
+    peer.send(peer.batch(2, calls=[{"call_id": "started it", "state": SUCCEEDED}]))
+    death = None if exit_code == 0 else CallError("ProcessDied", "exit code 1")
+    flow.hub.process_gone(peer.work, death, "" if death else "started it")
+    assert [one.state for one in peer.merge()] == [CallState.SUCCEEDED]
 
 
 # --- WatchCommands -----
@@ -392,6 +424,25 @@ def test_a_write_is_dropped_if_the_work_changes_that_variable_before(flow, peer)
     assert peer.value() == {"c": 7, "items": [1]}
     flow.hub.call(peer.work, Run("one"))
     assert [list(op.path) for op in peer.told(2)[1].run.ops] == [["items"]]
+
+
+def test_the_flow_is_told_of_a_write_that_is_lost(flow, peer):
+    peer.write(Set(("c",), 5))
+    peer.send(peer.batch(2, (["c"], an_int(7))))
+    assert [news.lost for name, news in flow.hub.merge() if name == peer.work] == [("c",)]
+
+
+def test_a_pickle_is_sent_only_to_a_work_that_listed_python_arguments(flow):
+    run = Run("objects", python_arguments=b"a pickle")
+    reads = flow.add().joined(features=["python-arguments"])
+    flow.hub.call(reads.work, run)
+    assert reads.told(2)[1].run.python_arguments == b"a pickle"
+    reads_none = flow.add().joined()
+    flow.hub.call(reads_none.work, run)
+    flow.hub.call(reads_none.work, Run("plain"))
+    assert [one.run.call_id for one in reads_none.told(2)[1:]] == ["plain"]
+    (end,) = reads_none.merge()
+    assert (end.call_id, end.error.reason) == ("objects", CallErrorReason.INVALID_CALL)
 
 
 def test_updates_after_seen_revision_are_told_and_their_revision_only_rises(flow):

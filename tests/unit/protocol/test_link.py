@@ -13,6 +13,7 @@ from lightgrid.protocol.messages import (
     Ack,
     Batch,
     CallError,
+    CallErrorReason,
     CallState,
     CallUpdate,
     Cancel,
@@ -166,6 +167,7 @@ def test_a_call_with_python_objects_fails_where_the_process_reads_none():
     assert [run.call_id for run in told_of(link, Told(), Run)] == ["plain"]
     (update,) = link.merge({"x": []}).calls
     assert (update.call_id, update.state) == ("objects", CallState.FAILED)
+    assert update.error.reason is CallErrorReason.INVALID_CALL
     assert "reads none" in update.error.message
 
 
