@@ -84,7 +84,6 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
                     main_module=main_module,
                     stop_grace_s=stop_grace_s,
                     log_level=options.log_level,
-                    root_certificates=root_certificates(),
                 )
             except Exception as error:
                 what = _unpicklable(node.component, error, by_reference=app_file is not None)
@@ -92,7 +91,7 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
 
         def connection_of(name: str) -> dict[str, str]:
             token = auth.work_token(name, hub.works.generation_of(name))
-            return work_environment(name, server.address, token)
+            return work_environment(name, server.address, token, root_certificates())
 
         surroundings = Surroundings(connection_of, spec_of, run_dir, stop_grace_s)
         loop = AppLoop(root, hub, launcher, logs, surroundings, observer)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lightgrid.client.state_client import StateClient
 
 _TOKEN_VARIABLE: Final = "LIGHTGRID_TOKEN"
+_TLS_CA_VARIABLE: Final = "LIGHTGRID_TLS_CA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ def connection_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--tls-ca",
             type=click.Path(path_type=Path),
-            help="PEM file of who signed the app's certificate, if it speaks TLS.",
+            help="PEM file of who signed the app's certificate, if it speaks TLS; else "
+            f"{_TLS_CA_VARIABLE} has its content.",
         ),
         click.option(
             "--token-file",
@@ -83,7 +85,7 @@ def choose_target(
     Args:
         connect: Its pid, address or file; None for the one that runs.
         token_file: Holds a token.
-        tls_ca: PEM file.
+        tls_ca: PEM file; without it the environment may have its content.
         token: A token that was given outright.
         app_file: Unless `connect` says which, the app that runs this file is meant.
 
@@ -91,7 +93,8 @@ def choose_target(
         Failure: None is running, or it is not clear which is meant.
     """
     given = token or _given_token(token_file)
-    root_certificates = None if tls_ca is None else _read(tls_ca)
+    told = os.environ.get(_TLS_CA_VARIABLE, "").encode() or None
+    root_certificates = told if tls_ca is None else _read(tls_ca)
     apps = running_apps()
     found = apps if connect is None else [app for app in apps if _is_meant(app, connect)]
     if connect is None and app_file is not None and apps:

@@ -49,8 +49,9 @@ def command(
         file, module = find_module_file(file)
     target = choose_target(connect, token_file, tls_ca, token=token, app_file=file)
     work = name if name == "root" or name.startswith("root.") else f"root.{name}"
-    # What user code starts, and prints of its environment, has no use for the token.
-    os.environ.pop("LIGHTGRID_TOKEN", None)
+    # What user code starts, and prints of its environment, has no use for these.
+    for variable in ("LIGHTGRID_TOKEN", "LIGHTGRID_TLS_CA"):
+        os.environ.pop(variable, None)
     try:
         code = run_foreground(
             file,

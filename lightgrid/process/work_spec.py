@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 ADDRESS_VARIABLE: Final = "LIGHTGRID_ADDRESS"
 WORK_VARIABLE: Final = "LIGHTGRID_WORK"
 TOKEN_VARIABLE: Final = "LIGHTGRID_TOKEN"
+#: The certificates to trust, as PEM text, when the flow server speaks TLS.
+TLS_CA_VARIABLE: Final = "LIGHTGRID_TLS_CA"
 #: Names one launch of a work. All that the work starts inherits it, and is found by it.
 LAUNCH_VARIABLE: Final = "LIGHTGRID_LAUNCH"
 #: The id of the call that a program was started for.
@@ -52,7 +54,6 @@ class WorkSpec:
         seen_revision: The revision of the state tree that the work's variables were taken at.
         stop_grace_s: How long leaving may take when nobody says another time.
         log_level: Of the "lightgrid" logger, as `logging` names it.
-        root_certificates: PEM, when the flow server speaks TLS.
     """
 
     work: str
@@ -64,7 +65,6 @@ class WorkSpec:
     seen_revision: int = 0
     stop_grace_s: float = 2.0
     log_level: str = "WARNING"
-    root_certificates: bytes | None = None
 
     def dump(self, seen_revision: int) -> bytes:
         """Return what a new process of the work is to read.
@@ -82,7 +82,6 @@ def make_spec(
     app_file: str | None,
     stop_grace_s: float,
     log_level: str = "WARNING",
-    root_certificates: bytes | None = None,
     main_module: str | None = None,
 ) -> WorkSpec:
     """Return a work as it is now, for a process of its own.
@@ -92,7 +91,6 @@ def make_spec(
         app_file: The loaded app file, or None when the app was made interactively.
         stop_grace_s: See `WorkSpec`.
         log_level: See `WorkSpec`.
-        root_certificates: See `WorkSpec`.
         main_module: See `WorkSpec`.
 
     Raises:
@@ -109,7 +107,6 @@ def make_spec(
         sys_path=[os.getcwd(), *path] if "" in sys.path else path,
         stop_grace_s=stop_grace_s,
         log_level=log_level,
-        root_certificates=root_certificates,
     )
 
 
@@ -144,9 +141,19 @@ def work_command(work_name: str) -> list[str]:
     ]
 
 
-def work_environment(work_name: str, address: str, token: str) -> dict[str, str]:
+def work_environment(
+    work_name: str, address: str, token: str, root_certificates: bytes | None = None
+) -> dict[str, str]:
     """Return the environment variables that any work, in any language, is told by."""
-    return {ADDRESS_VARIABLE: address, WORK_VARIABLE: work_name, TOKEN_VARIABLE: token}
+    told = {ADDRESS_VARIABLE: address, WORK_VARIABLE: work_name, TOKEN_VARIABLE: token}
+    if root_certificates is not None:
+        told[TLS_CA_VARIABLE] = root_certificates.decode()
+    return told
+
+
+def take_root_certificates() -> bytes | None:
+    """Return the certificates that the environment tells of; what is started here gets none."""
+    return os.environ.pop(TLS_CA_VARIABLE, "").encode() or None
 
 
 def dump_object(value: Any, *, by_reference: bool) -> bytes:

@@ -24,6 +24,7 @@ from lightgrid.process.work_spec import (
     TOKEN_VARIABLE,
     WORK_VARIABLE,
     read_spec,
+    take_root_certificates,
 )
 from lightgrid.protocol.messages import CallState, CallUpdate, Run
 from lightgrid.worker.calls import execute_call, failed
@@ -217,7 +218,7 @@ def main() -> int:
     # What user code starts gets the address and the name, which are no secret, but no token
     # that it might print with its environment.
     token = os.environ.pop(TOKEN_VARIABLE, "")
-    address = os.environ.get(ADDRESS_VARIABLE, "")
+    address, root_certificates = os.environ.get(ADDRESS_VARIABLE, ""), take_root_certificates()
     os.environ[WORK_VARIABLE] = spec.work
     prepare_output(spec.log_level)
     sys.setswitchinterval(min(_SWITCH_INTERVAL_S, sys.getswitchinterval()))
@@ -235,7 +236,7 @@ def main() -> int:
         spec.work,
         token,
         spec.seen_revision,
-        spec.root_certificates,
+        root_certificates,
         launch_id=os.environ.get(LAUNCH_VARIABLE, ""),
     )
     return WorkProcess(work, joining, spec.stop_grace_s, is_launched=True).run(signal.SIGTERM)
