@@ -84,8 +84,8 @@ class CommandWork(_WithVariables):
     command; the call has succeeded when the program ends with exit code 0. The
     environment tells it where to stream its variables, if it wants to, and which
     call it carries out: LIGHTGRID_ADDRESS, LIGHTGRID_WORK, LIGHTGRID_TOKEN and
-    LIGHTGRID_CALL. What it says of that call's end itself stands, whatever the
-    exit code.
+    LIGHTGRID_CALL, and whom to trust in LIGHTGRID_TLS_CA if the flow speaks TLS.
+    What it says of that call's end itself stands, whatever the exit code.
 
         self.w = L.CommandWork(["node", "worker.js"], counter=0)
 

@@ -42,6 +42,15 @@ _DRAIN_S: Final = 1.0
 #: A message beyond this many times the limit is refused by gRPC in its own words, before
 #: it is whole; below, by ours, which name the limit.
 _LARGEST_READ: Final = 4
+#: A dead network is noticed in seconds, and clients that look are let look: as the comment in
+#: work_service.proto says, with these numbers.
+KEEPALIVE: Final = (
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.http2.min_ping_interval_without_data_ms", 4_000),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +183,7 @@ class Server:
         return [
             # Two flows on one port would each get half of the works.
             ("grpc.so_reuseport", 0),
-            # A dead network is noticed in seconds, and clients that look are let look.
-            ("grpc.keepalive_time_ms", 10_000),
-            ("grpc.keepalive_timeout_ms", 5_000),
-            ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.http2.max_pings_without_data", 0),
-            ("grpc.http2.min_ping_interval_without_data_ms", 4_000),
+            *KEEPALIVE,
             (
                 "grpc.max_receive_message_length",
                 _LARGEST_READ * self._hub.limits.max_message_bytes,

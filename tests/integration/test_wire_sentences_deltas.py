@@ -19,7 +19,7 @@ from integration.wire_peer import (
 from lightgrid.protocol.messages import CallErrorReason, CallState, Run
 from lightgrid.server.rotation import Rotation
 from lightgrid.state.delta import Set
-from lightgrid_protos.v1 import delta_service_pb2
+from lightgrid_protos.v1 import delta_service_pb2, state_service_pb2
 from lightgrid_protos.v1.delta_pb2 import Remove
 from lightgrid_protos.v1.delta_pb2 import Splice as SpliceMessage
 from lightgrid_protos.v1.value_pb2 import DoubleList, IntList, Value
@@ -460,6 +460,24 @@ def test_a_map_is_in_the_order_its_writer_made_it(peer):
     names = ["z", "a", "m", "0"]
     peer.send(peer.batch(2, (["table"], a_map(**{name: an_int(1) for name in names}))))
     assert list(peer.value()["table"]) == names
+
+
+def test_a_mere_reordering_is_no_change_and_watchers_are_not_told_of_it(flow, peer):
+    peer.send(peer.batch(2, (["table"], a_map(a=an_int(1), b=an_int(2)))))
+    assert list(peer.value()["table"]) == ["a", "b"]
+    request = state_service_pb2.WatchStateRequest(path=[*peer.place, "table"])
+    watch = flow.state.WatchState(request, metadata=flow.app_metadata, timeout=30)
+    assert next(watch).snapshot
+    peer.send(peer.snapshot(3, a_map(table=a_map(b=an_int(2), a=an_int(1)))))
+    peer.value()
+    peer.send(peer.batch(4, (["table", "c"], an_int(3))))
+    peer.value()
+    told = next(change for news in watch for change in news.changes)
+    watch.cancel()
+    assert [list(op.path) for op in told.ops] == [["c"]]
+    # Set anew as a whole, by whoever does not compare, it is told with its order.
+    peer.send(peer.batch(5, (["table"], a_map(b=an_int(2), a=an_int(1)))))
+    assert list(peer.value()["table"]) == ["b", "a"]
 
 
 @pytest.mark.parametrize(("keys", "count"), [(["a"], 2), (["a", "b"], 1), (["a", "a"], 2)])
