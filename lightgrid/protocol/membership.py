@@ -195,7 +195,7 @@ class Membership:
             return _AT_ONCE
         if error.reason is Reason.SNAPSHOT_REQUIRED:
             try:
-                self._outbox.demand_snapshot()
+                self._outbox.demand_snapshot(int(error.facts.get("taken_seq", 0)))
             except RefusedError as enough:
                 return Leave(enough)
             return _AT_ONCE

@@ -41,7 +41,7 @@ load_holder, load_replica, load_calls = Holder.load, Replica.load, CallLog.load
 
 
 def apply_again_what_was_taken(self, part):
-    if part.seq <= self.acked_seq and not part.snapshot and not part.more and not self._staged:
+    if part.seq <= self.taken_seq and not part.snapshot and not part.more and not self._staged:
         return part
     return offer(self, part)
 
@@ -60,7 +60,7 @@ def go_on_with_what_was_not_sent_before(self, acked_seq, *, snapshot_required):
 def apply_before_the_batch_is_whole(self, part):
     batch = offer(self, replace(part, more=False))
     if batch is not None and part.more:
-        self.acked_seq = part.seq - 1
+        self.taken_seq = part.seq - 1
         self.snapshot_required = False
     return batch
 
@@ -171,8 +171,8 @@ def parts_outlive_their_stream(self):
 
 def acknowledge_before_it_is_taken(self, part):
     batch = offer(self, part)
-    if part.seq > self.acked_seq and part.more:
-        self.acked_seq = part.seq
+    if part.seq > self.taken_seq and part.more:
+        self.taken_seq = part.seq
     return batch
 
 
@@ -272,7 +272,7 @@ def who_is_heard_again_is_not_told(self, member):
 
 
 def a_goodbye_before_the_last_batch(self, final_seq):
-    release(self, min(final_seq, self.acked_seq))
+    release(self, min(final_seq, self.taken_seq))
 
 
 def anyone_takes_over_after_a_restart(self, record, ttl_s, now_s):
@@ -287,7 +287,7 @@ def who_was_fenced_is_forgotten(self, record, ttl_s, now_s):
 
 def batches_are_numbered_anew_after_a_restart(self, record, terms, now_s):
     load(self, record, terms, now_s)
-    self._intake.acked_seq = 0
+    self.intake.taken_seq = 0
 
 
 def the_overlay_is_not_kept(self, record):
@@ -320,7 +320,7 @@ def revisions_of_another_tree_count(self, registration):
 
 
 def a_silent_work_keeps_its_session(self, member):
-    self._wake_all(member.link.name)
+    self.wakes.add_all(member.link.name)
 
 
 def what_one_stream_told_counts_on_the_next(self):
