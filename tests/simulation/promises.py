@@ -182,6 +182,16 @@ class Checks:
         record.replaced.add(record.holder)
         record.has_left = record.is_stopped
 
+    def has_left(self, process):
+        """Check that a process that has left was let go, was sent away, or has waited."""
+        waited_s = self.world.now_s - process.leaving_at_s
+        self.require(
+            process.membership.was_released or process.is_sent_away or waited_s >= process.rejoin_s,
+            "who leaves waits for its last acknowledgement",
+            process.instance_id,
+            waited_s,
+        )
+
     def given_up(self, name):
         record = self.records[name]
         record.is_gone = True

@@ -14,6 +14,7 @@ from lightgrid.protocol.intake import Intake
 from lightgrid.protocol.known_calls import KnownCalls
 from lightgrid.protocol.link import WorkLink
 from lightgrid.protocol.membership import Leave, Membership
+from lightgrid.protocol.messages import Ack
 from lightgrid.protocol.outbox import Outbox
 from lightgrid.protocol.overlay import Overlay
 from lightgrid.protocol.publisher import Publisher
@@ -35,6 +36,8 @@ receive = Publisher.receive
 hear = KnownCalls.hear
 membership_registered = Membership.registered
 next_message, ended = Membership.next_message, Membership.ended
+goodbye = Membership.goodbye
+committed, sweep, take_pending = WorkLink.committed, Exchange.sweep, Exchange.take_pending
 exchange_offer = Exchange.offer
 release, load = WorkLink.release, WorkLink.load
 load_holder, load_replica, load_calls = Holder.load, Replica.load, CallLog.load
@@ -331,7 +334,59 @@ def an_ended_call_is_sent_again(self, call_id):
     pass
 
 
+def batches_are_forgotten_when_they_are_sent(self):
+    batch = next_batch(self)
+    if batch is not None and len(self._kept) > 1:
+        self._kept.popleft()
+        self._unsent = min(self._unsent, len(self._kept))
+    return batch
+
+
+def what_was_applied_is_taken_for_acknowledged(self, told, **options):
+    return [
+        replace(said, acked_seq=self.intake.taken_seq) if isinstance(said, Ack) else said
+        for said in commands(self, told, **options)
+    ]
+
+
+def a_journal_is_always_up_to_date(self):
+    return self.taken_seq
+
+
+def what_is_written_later_counts_as_written(self, mark):
+    return committed(self, (mark[0], self.intake.taken_seq))
+
+
+def leave_when_the_server_is_away(self, now_s):
+    if not self.is_up:
+        self.is_over = True
+    return goodbye(self, now_s)
+
+
+def leave_without_a_goodbye(self, now_s):
+    self.is_over = True
+
+
+def a_silent_work_hides_the_others(self, now_s):
+    silent = [one.link for one in self.works if not one.is_silent and one.link.is_lost(now_s)]
+    for link in silent[1:]:
+        link.session.lease.renew(now_s)
+    sweep(self, now_s)
+
+
+def the_first_work_of_a_step_hides_the_others(self):
+    return take_pending(self)[:1]
+
+
 PLANTED = [
+    (Outbox, "next", batches_are_forgotten_when_they_are_sent),
+    (WorkLink, "commands", what_was_applied_is_taken_for_acknowledged),
+    (WorkLink, "committed", what_is_written_later_counts_as_written),
+    (Intake, "acked_seq", property(a_journal_is_always_up_to_date)),
+    (Membership, "goodbye", leave_when_the_server_is_away),
+    (Membership, "goodbye", leave_without_a_goodbye),
+    (Exchange, "sweep", a_silent_work_hides_the_others),
+    (Exchange, "take_pending", the_first_work_of_a_step_hides_the_others),
     (Holder, "admit", every_launch_counts),
     (Membership, "registered", revisions_of_another_tree_count),
     (Exchange, "_end_session", a_silent_work_keeps_its_session),
