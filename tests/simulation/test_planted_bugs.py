@@ -28,7 +28,6 @@ offer = Intake.offer
 commands, register = WorkLink.commands, WorkLink.register
 admit = Holder.admit
 registered, put, next_batch = Outbox.registered, Outbox.put, Outbox.next
-acked = Outbox.acked
 take, merge, settle = Replica.take, Replica.merge, Replica._settle_overlay
 take_snapshot = Replica._take_snapshot
 write, add, take_calls = Replica.write, CallLog.add, CallLog.take
@@ -36,7 +35,7 @@ receive = Publisher.receive
 hear = KnownCalls.hear
 membership_registered = Membership.registered
 next_message, ended = Membership.next_message, Membership.ended
-goodbye = Membership.goodbye
+goodbye, demand_snapshot = Membership.goodbye, Outbox.demand_snapshot
 committed, sweep, take_pending = WorkLink.committed, Exchange.sweep, Exchange.take_pending
 exchange_offer = Exchange.offer
 release, load = WorkLink.release, WorkLink.load
@@ -111,10 +110,10 @@ def equal_calls_are_one(self, run):
     add(self, run)
 
 
-def demands_count_for_ever(self, seq):
-    demands = self._snapshot_demands
-    acked(self, seq)
-    self._snapshot_demands = demands
+def demands_count_for_ever(self, taken_seq=0):
+    self._demanded_ever = getattr(self, "_demanded_ever", 0) + 1
+    self._demanded_at_seq, self._snapshot_demands = taken_seq, self._demanded_ever - 1
+    demand_snapshot(self, taken_seq)
 
 
 def joining_is_a_demand(self, acked_seq, *, snapshot_required):
@@ -275,7 +274,7 @@ def who_is_heard_again_is_not_told(self, member):
 
 
 def a_goodbye_before_the_last_batch(self, final_seq):
-    release(self, min(final_seq, self.taken_seq))
+    release(self, min(final_seq, self.acked_seq))
 
 
 def anyone_takes_over_after_a_restart(self, record, ttl_s, now_s):
@@ -402,7 +401,7 @@ PLANTED = [
     (CallLog, "add", equal_calls_are_one),
     (CallLog, "end", an_ended_call_is_sent_again),
     (CallLog, "take", calls_are_forgotten_before_they_are_seen),
-    (Outbox, "acked", demands_count_for_ever),
+    (Outbox, "demand_snapshot", demands_count_for_ever),
     (Outbox, "registered", joining_is_a_demand),
     (Replica, "has_room", property(read_on_without_bound)),
     (Lease, "renew", a_lease_that_is_not_renewed),
