@@ -367,7 +367,9 @@ def leave_without_a_goodbye(self, now_s):
 
 
 def a_silent_work_hides_the_others(self, now_s):
-    silent = [one.link for one in self.works if not one.is_silent and one.link.is_lost(now_s)]
+    silent = [
+        one.link for one in self.works if not one.is_silent and one.link.holder.is_lost(now_s)
+    ]
     for link in silent[1:]:
         link.session.lease.renew(now_s)
     sweep(self, now_s)
