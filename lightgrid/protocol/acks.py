@@ -3,7 +3,8 @@
 An acknowledgement costs as much as a batch, and told at once it would keep the
 flow from what was just taken. So it waits until there are 16 batches, or for a
 second; a work that wants one at once sends a heartbeat behind its batch, and gets
-it when all that it sent is applied.
+it when all that it sent is applied. Where a journal is kept, batches count here once
+they are in it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ class Acks:
     """Counts what was taken of each work, by its name, and says when to tell it.
 
     Attributes:
-        taken_count: How many batches were taken, of all works.
+        taken_count: How many batches were taken for good, of all works.
         told_count: How many acknowledgements were told.
     """
 
@@ -34,10 +35,10 @@ class Acks:
         """When the next one is due; None when none is."""
         return next(iter(self._due_s.values()), None)
 
-    def taken(self, work: str, now_s: float) -> bool:
-        """Note that a batch was taken; return whether to tell at once."""
-        self.taken_count += 1
-        count = self._counts[work] = self._counts.get(work, 0) + 1
+    def taken(self, work: str, now_s: float, count: int = 1) -> bool:
+        """Note that batches were taken; return whether to tell at once."""
+        self.taken_count += count
+        count = self._counts[work] = self._counts.get(work, 0) + count
         self._due_s.setdefault(work, now_s + _ACK_DELAY_S)
         return count >= _BATCHES_PER_ACK
 
@@ -61,11 +62,12 @@ class Acks:
             del self._due_s[work]
         return works
 
-    def told(self, work: str) -> None:
-        """Note that one is told now."""
+    def told(self, work: str, *, of_all: bool = True) -> None:
+        """Note that one is told now; who asked waits on if it is not of all that it sent."""
         self.told_count += 1
         self._counts[work] = 0
-        self._asked.discard(work)
+        if of_all:
+            self._asked.discard(work)
 
     def forget(self, work: str) -> None:
         """Keep nothing of a work that is served no longer."""

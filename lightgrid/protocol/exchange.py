@@ -4,7 +4,7 @@ What a work is told and when, who is let in, what waits for the flow's next merg
 who was silent for too long: all of that is decided here, for every work by its
 `WorkLink`, over the works by `Exchange`. Whoever drives it brings what came, the
 time, and random ids, and afterwards does three things: has those look again whom
-`take_wakes` names, hands `take_events` to the flow, and lets the flow merge while
+`wakes` names, hands `take_events` to the flow, and lets the flow merge while
 there `has_news`.
 """
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
 from lightgrid.protocol.acks import Acks
 from lightgrid.protocol.events import Heard, Joined, Left, PeerEvent, Silent
@@ -21,14 +20,11 @@ from lightgrid.protocol.link import WorkLink
 from lightgrid.protocol.merged import Merged
 from lightgrid.protocol.messages import Batch, CallError, Command, Registration
 from lightgrid.protocol.roster import ExchangeRecord, Member, Roster
-from lightgrid.protocol.stream import Stream, Wake
+from lightgrid.protocol.stream import Stream, Wake, Wakes
+from lightgrid.protocol.sweeps import Sweeps
 from lightgrid.protocol.told import Told
 from lightgrid.state.delta import Op
 from lightgrid.state.values import Value
-
-#: How often in a lease to look whether one is over.
-_SWEEPS_PER_LEASE: Final = 8
-_LEAST_SWEEP_S: Final = 0.05
 
 
 class Exchange:
@@ -39,24 +35,36 @@ class Exchange:
         terms: How long works may be silent, while they are few.
         now_s: The time.
         tree_id: Names the life of the flow's tree, to which revisions and epochs belong.
+        has_journal: What works send is acknowledged once it was `committed`. Whoever keeps
+            the journal answers `register` and `release`, and tells commands, later, too.
 
     Attributes:
         works: By name and by session, to be looked at.
         acks: Say when `tell_acks` is to be called next.
+        wakes: Who is to look again, of those who serve works.
 
     Not safe to share between threads.
     """
 
-    def __init__(self, limits: Limits, terms: LeaseTerms, now_s: float, tree_id: str = "") -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        terms: LeaseTerms,
+        now_s: float,
+        tree_id: str = "",
+        *,
+        has_journal: bool = False,
+    ) -> None:
         self.limits = limits
+        self._has_journal = has_journal
         self._tree_id = tree_id
         self.works = Roster()
         self.acks = Acks()
         self._terms = terms
         self._pending: dict[str, None] = {}  # works with something to merge, in order of arrival
         self._events: list[PeerEvent] = []
-        self._wakes: dict[tuple[str, Wake], None] = {}
-        self._swept_at_s = now_s
+        self.wakes = Wakes()
+        self._sweeps = Sweeps(now_s)
 
     # --- the works of the app ------------------------------------------------------
 
@@ -74,7 +82,13 @@ class Exchange:
         generation: int = 0,
     ) -> None:
         """Begin to serve a work; the arguments are those of `WorkLink` and `Roster.add`."""
-        link = WorkLink(name, variables, self.limits, receives_updates=receives_updates)
+        link = WorkLink(
+            name,
+            variables,
+            self.limits,
+            receives_updates=receives_updates,
+            has_journal=self._has_journal,
+        )
         self.works.add(link, generation)
 
     def remove_work(self, name: str) -> None:
@@ -83,12 +97,12 @@ class Exchange:
         self.works.remove(name)
         self._pending.pop(name, None)
         self.acks.forget(name)
-        self._wake_all(name)
+        self.wakes.add_all(name)
 
     def command(self, name: str) -> WorkLink:
         """Return the flow's end of a work, to have the work told something."""
         link = self.works[name].link
-        self._wake(name, Wake.COMMANDS)
+        self.wakes.add(name, Wake.COMMANDS)
         return link
 
     def write(self, name: str, ops: Sequence[Op], revision: int, view: dict[str, Value]) -> None:
@@ -102,7 +116,7 @@ class Exchange:
             member.link.process_gone(error, succeeded)
             member.is_silent = False
             self._pending[name] = None
-            self._wake_all(name)
+            self.wakes.add_all(name)
 
     # --- what the flow takes -------------------------------------------------------
 
@@ -120,8 +134,8 @@ class Exchange:
         """Return what a work sent since the last merge, as changes of the flow's view."""
         member = self.works[name]
         merged = member.link.merge(view)
-        self._wake(name, Wake.ROOM)
-        if self.acks.applied(name):
+        self.wakes.add(name, Wake.ROOM)
+        if not self._has_journal and self.acks.applied(name):
             self._tell_ack(member)
         return merged
 
@@ -129,16 +143,6 @@ class Exchange:
         """Return what happened since the last time, in order."""
         events, self._events = self._events, []
         return events
-
-    def take_wakes(self) -> list[tuple[str, Wake]]:
-        """Return who is to look again since the last time, by the work's name."""
-        wakes, self._wakes = self._wakes, {}
-        return list(wakes)
-
-    def wake_all(self) -> None:
-        """Have everybody look again who serves a work."""
-        for member in self.works:
-            self._wake_all(member.link.name)
 
     # --- what works ask ------------------------------------------------------------
 
@@ -161,7 +165,7 @@ class Exchange:
         registration = member.link.register(
             instance_id, session_id, features, self.terms, now_s, launch_id
         )
-        self._wake_all(name)
+        self.wakes.add_all(name)
         if self.works.begin_session(member, registration.session_id):
             self._hear(member)
             self._events.append(Joined(name, user_agent, launch_id, registration.features))
@@ -182,7 +186,7 @@ class Exchange:
         self.works.release(member, session_id)
         self._pending[name] = None
         self._events.append(Left(name))
-        self._wake_all(name)
+        self.wakes.add_all(name)
 
     def open_stream(self, session_id: str, kind: str, seen_revision: int = 0) -> Stream:
         """Begin a stream, "deltas" or "commands"; an older one of its kind counts no more.
@@ -194,9 +198,9 @@ class Exchange:
         number = member.link.holder.session_of(session_id).open_stream(kind)
         if kind == "commands":
             member.ack_due = True
-            self._wake(member.link.name, Wake.COMMANDS)
+            self.wakes.add(member.link.name, Wake.COMMANDS)
         else:
-            self._wake(member.link.name, Wake.STREAMS)
+            self.wakes.add(member.link.name, Wake.STREAMS)
         return Stream(member, kind, number, Told(revision=seen_revision))
 
     def close_stream(self, stream: Stream) -> None:
@@ -223,17 +227,16 @@ class Exchange:
         Raises:
             RefusedError: The stream is to end with it.
         """
-        member = stream.member
-        link = member.link
+        member, link = stream.member, stream.member.link
         taken = link.offer(stream.number, part, now_s)
         if member.is_silent:
             self._hear(member)
         if taken:
             self._pending[link.name] = None
-            if self.acks.taken(link.name, now_s):
+            if not self._has_journal and self.acks.taken(link.name, now_s):
                 self._tell_ack(member)
         elif part.seq == 0 and self.acks.asked(
-            link.name, all_applied=link.name not in self._pending
+            link.name, all_applied=link.name not in self._pending and link.intake.is_settled
         ):
             self._tell_ack(member)
         return link.replica.has_room
@@ -277,16 +280,11 @@ class Exchange:
     @property
     def sweep_interval_s(self) -> float:
         """How often to call `sweep`."""
-        return max(_LEAST_SWEEP_S, self.terms.lease_ttl_s / _SWEEPS_PER_LEASE)
+        return self._sweeps.interval_s(self.terms.lease_ttl_s)
 
     def sweep(self, now_s: float) -> None:
-        """End the sessions of works that were silent for too long, or have not left in time.
-
-        After a stall of this process no lease runs out before what waits was read.
-        """
-        has_stalled = now_s - self._swept_at_s > 2 * self.sweep_interval_s
-        self._swept_at_s = now_s
-        if has_stalled:
+        """End the sessions of works that were silent for too long, or have not left in time."""
+        if not self._sweeps.begin(self.terms.lease_ttl_s, now_s):
             return
         for member in self.works:
             if member.link.holder.has_outstayed(now_s):
@@ -297,6 +295,19 @@ class Exchange:
                 self._end_session(member)
 
     # --- over a restart ----------------------------------------------------------------
+
+    def committed(self, name: str, mark: tuple[str, int], now_s: float) -> None:
+        """Note that the journal has what was merged of a work: that is acknowledged now.
+
+        Args:
+            name: The work, maybe a removed one.
+            mark: The link's `mark` of the moment that is in the journal.
+            now_s: The time.
+        """
+        member = self.works.get(name)
+        added = 0 if member is None else member.link.committed(mark)
+        if added and (self.acks.taken(name, now_s, added) or self.acks.applied(name)):
+            self._tell_ack(self.works[name])
 
     def dump(self) -> ExchangeRecord:
         """Return what is owed, as it is at this moment. Cost: O(state)."""
@@ -314,14 +325,7 @@ class Exchange:
         # Its calls are another's affair: who comes back, in a new epoch, goes on with them.
         member.link.holder.gone()
         self.works.end_session(member)
-        self._wake_all(member.link.name)
-
-    def _wake(self, name: str, who: Wake) -> None:
-        self._wakes[name, who] = None
-
-    def _wake_all(self, name: str) -> None:
-        for who in Wake:
-            self._wake(name, who)
+        self.wakes.add_all(member.link.name)
 
     def _hear(self, member: Member) -> None:
         if member.is_silent:
@@ -329,6 +333,6 @@ class Exchange:
             self._events.append(Heard(member.link.name))
 
     def _tell_ack(self, member: Member) -> None:
-        self.acks.told(member.link.name)
+        self.acks.told(member.link.name, of_all=member.link.intake.is_settled)
         member.ack_due = True
-        self._wake(member.link.name, Wake.COMMANDS)
+        self.wakes.add(member.link.name, Wake.COMMANDS)

@@ -30,7 +30,8 @@ class LeaseTerms:
     Attributes:
         heartbeat_interval_s: It says something at least this often.
         lease_ttl_s: After this long its session is over.
-        rejoin_timeout_s: For this long it tries to reach a server that does not answer.
+        rejoin_timeout_s: For this long it tries to reach a server that does not answer, and
+            waits for its last acknowledgement when it leaves.
     """
 
     heartbeat_interval_s: float = 10.0

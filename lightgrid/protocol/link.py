@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lightgrid.errors import MisfitError, Reason, RefusedError
+from lightgrid.errors import MisfitError
 from lightgrid.protocol.calls import CallLog, CallLogRecord
 from lightgrid.protocol.features import FEATURES, PYTHON_ARGUMENTS, UPDATES
 from lightgrid.protocol.holder import Holder, HolderRecord
-from lightgrid.protocol.intake import Intake
+from lightgrid.protocol.intake import Intake, IntakeRecord
 from lightgrid.protocol.limits import LeaseTerms, Limits
 from lightgrid.protocol.merged import Merged
 from lightgrid.protocol.messages import (
@@ -41,9 +41,7 @@ class LinkRecord:
     holder: HolderRecord
     replica: ReplicaRecord
     calls: CallLogRecord
-    acked_seq: int
-    applied_seq: int
-    snapshot_required: bool
+    intake: IntakeRecord
     start_revision: int
 
 
@@ -55,9 +53,11 @@ class WorkLink:
         variables: Its declared variables and their first values.
         limits: What is accepted.
         receives_updates: It is told what the flow writes while it runs.
+        has_journal: What it sends is acknowledged once it was `committed`.
 
     Attributes:
         holder: Who has the name.
+        intake: How far it is with the holder's batches.
 
     Not safe to share between threads.
     """
@@ -69,6 +69,7 @@ class WorkLink:
         limits: Limits,
         *,
         receives_updates: bool = False,
+        has_journal: bool = False,
     ) -> None:
         self.name = name
         self.replica = Replica(
@@ -81,8 +82,8 @@ class WorkLink:
         self.holder = Holder(name)
         self._limits = limits
         self._receives_updates = receives_updates
-        self._intake = Intake(limits.max_batch_bytes, limits.max_nodes)
-        self._applied_seq = 0
+        self._has_journal = has_journal
+        self.intake = self._new_intake()
         self._start_revision = 0  # what the newest started process has seen of the flow's writes
         self._staged_stream = 0  # whose parts the intake holds
 
@@ -124,8 +125,8 @@ class WorkLink:
         return Registration(
             session_id=session.session_id,
             epoch=session.epoch,
-            acked_seq=self._intake.acked_seq,
-            snapshot_required=self._intake.snapshot_required,
+            acked_seq=self.intake.acked_seq,
+            snapshot_required=self.intake.snapshot_required,
             terms=terms,
             limits=self._limits,
             features=session.features,
@@ -135,14 +136,9 @@ class WorkLink:
         """Let the holder leave; the calls end with it that have no end and were sent to it.
 
         Raises:
-            RefusedError: BATCHES_PENDING when its last batch is not here yet.
+            RefusedError: BATCHES_PENDING when its last batch is not acknowledged yet.
         """
-        if final_seq > self._intake.acked_seq:
-            raise RefusedError(
-                Reason.BATCHES_PENDING,
-                f"batch {self._intake.acked_seq} of {final_seq} is the last one here; ask again",
-                {"acked_seq": self._intake.acked_seq},
-            )
+        self.intake.check_acked(final_seq)
         self.holder.fence()
         self._gone()
         self.calls.holder_left()
@@ -186,9 +182,9 @@ class WorkLink:
             return False
         if stream != self._staged_stream:
             # A batch that another stream left unfinished begins anew on this one.
-            self._intake.drop_staged()
+            self.intake.drop_staged()
             self._staged_stream = stream
-        batch = self._intake.offer(part)
+        batch = self.intake.offer(part)
         if batch is None:
             return False
         if batch.calls:
@@ -197,19 +193,8 @@ class WorkLink:
         try:
             self.replica.take(batch)
         except MisfitError as error:
-            if batch.snapshot:
-                raise RefusedError(
-                    Reason.BAD_OP,
-                    f"a snapshot of {self.name} does not fit itself: {error}",
-                    {"path": ".".join(error.path), "cause": error.cause},
-                ) from error
-            self._intake.snapshot_required = True
-            raise RefusedError(
-                Reason.SNAPSHOT_REQUIRED,
-                f"a change of {self.name} does not fit: {error}",
-                {"path": ".".join(error.path), "cause": error.cause},
-            ) from error
-        self._intake.taken(batch)
+            raise self.intake.refuse(batch, error, self.name) from error
+        self.intake.taken(batch)
         self.calls.take(batch.calls)
         return True
 
@@ -227,19 +212,29 @@ class WorkLink:
         """Note that a delta stream ended, however it did."""
         if self.session is not None and self.session.is_live("deltas", stream):
             self.session.close_stream("deltas", stream)
-            self._intake.drop_staged()
+            self.intake.drop_staged()
 
     @property
     def acked_seq(self) -> int:
-        """The last batch taken in this epoch."""
-        return self._intake.acked_seq
+        """The last batch taken for good in this epoch."""
+        return self.intake.acked_seq
+
+    @property
+    def mark(self) -> tuple[str, int]:
+        """What a journal written now has of the work: its session, and the last batch merged."""
+        return "" if self.session is None else self.session.session_id, self.intake.applied_seq
+
+    def committed(self, mark: tuple[str, int]) -> int:
+        """Note that the journal has what a mark says; return how many batches more that is."""
+        session_id, seq = mark
+        return self.intake.committed(seq) if session_id == self.mark[0] else 0
 
     def merge(self, view: dict[str, Value]) -> Merged:
         """Return what has been taken since the last merge, as changes of the flow's view."""
         told_ops = self.replica.pending_ops
         ops, calls, lost = self.replica.merge(view), self.calls.merge(), self.replica.take_lost()
         merged = Merged(ops, calls, told_ops, lost)
-        self._applied_seq = self._intake.acked_seq
+        self.intake.applied_seq = self.intake.taken_seq
         return merged
 
     # --- commands ----------------------------------------------------------------
@@ -277,9 +272,13 @@ class WorkLink:
             acks: Whether to tell how far the server is, too.
         """
         commands: list[Command] = []
-        if acks and (told.acked_seq, told.applied_seq) != (self.acked_seq, self._applied_seq):
-            told.acked_seq, told.applied_seq = self.acked_seq, self._applied_seq
-            commands.append(Ack(told.acked_seq, told.applied_seq))
+        if acks:
+            # What is not known for good is not said to be seen: neither number ever falls.
+            acked_seq = self.intake.acked_seq
+            ack = Ack(acked_seq, min(self.intake.applied_seq, acked_seq))
+            if ack != told.ack:
+                told.ack = ack
+                commands.append(ack)
         if include_state is not None:
             _, newest = self.replica.tell(0)
             told.revision = max(told.revision, newest)
@@ -310,9 +309,7 @@ class WorkLink:
             holder=self.holder.dump(),
             replica=self.replica.dump(),
             calls=self.calls.dump(),
-            acked_seq=self._intake.acked_seq,
-            applied_seq=self._applied_seq,
-            snapshot_required=self._intake.snapshot_required,
+            intake=self.intake.dump(),
             start_revision=self._start_revision,
         )
 
@@ -321,9 +318,7 @@ class WorkLink:
         self.holder.load(record.holder, terms.lease_ttl_s, now_s)
         self.replica.load(record.replica)
         self.calls.load(record.calls)
-        self._intake.acked_seq = record.acked_seq
-        self._intake.snapshot_required = record.snapshot_required
-        self._applied_seq = record.applied_seq
+        self.intake.load(record.intake)
         self._start_revision = record.start_revision
         if self.session is not None:
             self._note_features()
@@ -333,8 +328,7 @@ class WorkLink:
         self.calls.holder_gone()
 
     def _begin_epoch(self, session: Session, before: Session | None) -> None:
-        self._applied_seq = 0
-        self._intake = Intake(self._limits.max_batch_bytes, self._limits.max_nodes)
+        self.intake = self._new_intake()
         if before is None or before.instance_id != session.instance_id:
             self.calls.holder_gone()
             # A new process has seen the writes that it was started with, and is sent those
@@ -343,6 +337,10 @@ class WorkLink:
             with_calls = (call.run.revision for call in self.calls.open_calls())
             self.replica.told_revision = max(self._start_revision, *with_calls, 0)
         self._note_features()
+
+    def _new_intake(self) -> Intake:
+        limits = self._limits
+        return Intake(limits.max_batch_bytes, limits.max_nodes, has_journal=self._has_journal)
 
     def _note_features(self) -> None:
         self.replica.receives_updates = self._receives_updates and self.holder.knows(UPDATES)

@@ -28,7 +28,7 @@ def statistics_of(link: WorkLink) -> LinkStatistics:
     """Return what there is to know of a link; costs as much as it has open calls."""
     return LinkStatistics(
         is_held=link.is_held,
-        last_seq=link.acked_seq,
+        last_seq=link.intake.taken_seq,
         pending_ops=link.replica.pending_ops,
         open_calls=sum(1 for _ in link.calls.open_calls()),
     )

@@ -9,7 +9,7 @@
     WORK_HELD                                       ask again, for a minute
     the server cannot be reached                    ask again, less and less often, for as
                                                     long as the server has said; then leave
-    BATCHES_PENDING, to a goodbye                   say it again
+    BATCHES_PENDING, or none, to a goodbye          say it again, for as long; then leave
     any other reason                                leave
 
 Whoever drives this opens the streams and waits; all that is decided is here. The
@@ -48,10 +48,6 @@ _MAX_HELD_S: Final = 60.0
 _HELD_PAUSE_S: Final = 1.0
 #: Between two goodbyes, while the last batch is under way.
 _GOODBYE_PAUSE_S: Final = 0.005
-
-#: Leaving, a work waits this long for a server that cannot be reached to come back: a flow
-#: that is gone waits for no goodbye, and whoever has stopped the work waits for its end.
-_UNREACHABLE_S: Final = 1.0
 
 _JOIN_AGAIN: Final = frozenset(
     {
@@ -135,7 +131,7 @@ class Membership:
         self._has_greeted = False
         self._sent_at_s = 0.0
         self._wants_ack = False
-        self._last_up_s = 0.0
+        self._leaving_at_s = 0.0
         self._goodbye_at_s = 0.0
 
     # --- registering -------------------------------------------------------------
@@ -195,7 +191,7 @@ class Membership:
             return _AT_ONCE
         if error.reason is Reason.SNAPSHOT_REQUIRED:
             try:
-                self._outbox.demand_snapshot()
+                self._outbox.demand_snapshot(int(error.facts.get("taken_seq", 0)))
             except RefusedError as enough:
                 return Leave(enough)
             return _AT_ONCE
@@ -272,20 +268,18 @@ class Membership:
 
     def leave(self, now_s: float) -> None:
         """Begin to leave: everything that is to be told has been put into the outbox."""
-        self._last_up_s = now_s
+        self._leaving_at_s = now_s
 
     def goodbye(self, now_s: float) -> int | None:
         """Return the batch behind which to say goodbye now; None when it is not the time.
 
-        A server that cannot be reached for a while gets none, and it is over: a flow
-        that is gone waits for no goodbye.
+        It is over when the last batch was not acknowledged for as long as a server that
+        does not answer is waited for. What the server knows by then was told.
         """
-        if self.is_up:
-            self._last_up_s = now_s
-            if not self._outbox.has_unsent and now_s >= self._goodbye_at_s:
-                return self._outbox.last_seq
-        elif now_s - self._last_up_s >= _UNREACHABLE_S:
+        if now_s - self._leaving_at_s >= self._terms.rejoin_timeout_s:
             self.is_over = True
+        elif self.is_up and not self._outbox.has_unsent and now_s >= self._goodbye_at_s:
+            return self._outbox.last_seq
         return None
 
     def released(self) -> None:

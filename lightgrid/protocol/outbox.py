@@ -50,6 +50,7 @@ class Outbox:
         self._acked_seq = 0
         self._snapshot_needed = False
         self._snapshot_demands = 0
+        self._demanded_at_seq = 0  # the last batch that the server had taken then
         # What a snapshot has to say of calls: the newest update of each that has not ended,
         # and each end that is not acknowledged, with the number of the batch that carries it.
         self._begun: dict[str, CallUpdate] = {}
@@ -155,12 +156,18 @@ class Outbox:
         elif not self._snapshot_needed:
             self._unsent = len(self._kept)
 
-    def demand_snapshot(self) -> None:
+    def demand_snapshot(self, taken_seq: int = 0) -> None:
         """Note that the server refused a batch and demands a snapshot.
+
+        Args:
+            taken_seq: The last batch it has taken, if it says so: what it acknowledges may be
+                far behind.
 
         Raises:
             RefusedError: The third time in a row with no batch taken between.
         """
+        if taken_seq > self._demanded_at_seq:
+            self._demanded_at_seq, self._snapshot_demands = taken_seq, 0
         self._snapshot_demands += 1
         if self._snapshot_demands >= MAX_SNAPSHOT_DEMANDS:
             raise RefusedError(

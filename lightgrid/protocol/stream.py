@@ -31,3 +31,25 @@ class Wake(Enum):
     COMMANDS = "commands"  # its command stream: there is something to tell
     ROOM = "room"  # its delta stream: it may be read on
     STREAMS = "streams"  # its streams: one may not count any more
+
+
+class Wakes:
+    """Those who are to look again, by the work's name."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[str, Wake], None] = {}
+
+    def add(self, work: str, who: Wake) -> None:
+        """Have one of those look again who serve a work."""
+        self._waiting[work, who] = None
+
+    def add_all(self, *works: str) -> None:
+        """Have everybody look again who serves these works."""
+        for work in works:
+            for who in Wake:
+                self.add(work, who)
+
+    def take(self) -> list[tuple[str, Wake]]:
+        """Return who is to look again since the last time."""
+        waiting, self._waiting = self._waiting, {}
+        return list(waiting)

@@ -9,6 +9,7 @@ from typing import Final
 
 from lightgrid.protocol.calls import Call, CallLog
 from lightgrid.protocol.messages import (
+    Ack,
     CallError,
     CallErrorReason,
     CallState,
@@ -35,16 +36,14 @@ class Told:
     """What was told to a work, on one stream.
 
     Attributes:
-        acked_seq: The last batch that was said to be taken.
-        applied_seq: And to be applied.
+        ack: How far the server was said to be.
         revision: What the work has seen of the flow's writes.
         stop: Whether it was asked to leave.
         noted_number: Of the newest call, or end of one, that is told or waits to be.
         waiting_calls: Calls that come next.
     """
 
-    acked_seq: int = -1
-    applied_seq: int = -1
+    ack: Ack | None = None
     revision: int = 0
     stop: bool = False
     noted_number: int = 0

@@ -157,8 +157,8 @@ class WorkSession:
         """Say goodbye behind the last batch, as often as it takes.
 
         Returns:
-            Whether the server took it; not when it knows this process no more, or
-            cannot be reached for a while.
+            Whether the server took it; not when it knows this process no more, or has
+            acknowledged too little for too long.
 
         Raises:
             RefusedError: For a reason that a goodbye should not meet.

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 _LAST_S: Final = 1.0
 #: How long a failed `on_start` waits for a call that it can be told as the failure of.
 _FIRST_CALL_S: Final = 1.0
+#: What a goodbye may take when the process that launched this one is gone: nobody may hear it.
+_ORPHANED_S: Final = 1.0
 #: A user's handler may be slow to log a lost goodbye; less than this is never useful.
 _LEAST_GRACE_S: Final = 0.5
 #: The interpreter's switch interval. The loop's thread takes several turns to send a batch,
@@ -70,6 +72,7 @@ class WorkProcess:
         self._inbox: SimpleQueue[Run | None] = SimpleQueue()
         self._stopped_at_s = 0.0
         self._pid = os.getpid()
+        self._launcher_pid = os.getppid() if is_launched else None
         self._interrupter = Interrupter(
             self._note_stop,
             self._leave_from_inside,
@@ -102,7 +105,7 @@ class WorkProcess:
         if signal.SIGINT in stop_signals:
             signal.signal(signal.SIGINT, signal.default_int_handler)  # the second one is impatient
         self._exit()
-        self._side.leave(self._open_end, self._grace_left_s())
+        self._side.leave(self._open_end, self._goodbye_s())
         refusal = self._side.refusal
         if refusal is not None and not _is_goodbye(refusal, was_told=bool(self._stopped_at_s)):
             hint = ""
@@ -184,7 +187,7 @@ class WorkProcess:
         self._exit()
         run = self._running
         end = None if run is None else CallUpdate(run.call_id, CallState.CANCELLED)
-        self._side.leave(end, self._grace_left_s())
+        self._side.leave(end, self._goodbye_s())
         end_now(0)
 
     def _note_stop(self) -> None:
@@ -195,6 +198,15 @@ class WorkProcess:
     def _may_clean_up(self) -> bool:
         """Tell whether `finally` may go on: a third of the time is kept for leaving in order."""
         return self._passed_s() < self._grace_s() * 2 / 3
+
+    def _goodbye_s(self) -> float:
+        """Return how long to wait for a goodbye to be heard.
+
+        The flow may be out of reach for a while, so that is what is left of the grace; but
+        not when the flow's process has ended before its works, as then it does not come back.
+        """
+        is_orphaned = self._launcher_pid not in (None, os.getppid())
+        return min(self._grace_left_s(), _ORPHANED_S) if is_orphaned else self._grace_left_s()
 
     def _grace_left_s(self) -> float:
         return max(_LEAST_GRACE_S, self._grace_s() - self._passed_s())

@@ -65,7 +65,7 @@ def stop(world, name):
     if not record.is_stopped and world.rng.random() < 0.5:
         world.note("stop", name)
         record.is_stopped = True
-        world.server.exchange.command(name).stop(5.0, world.now_s)
+        world.server.stop(name)
 
 
 def half_close(world, name):

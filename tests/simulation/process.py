@@ -58,6 +58,9 @@ class Process:
         self.is_alive = True
         self.has_left = False
         self.is_leaving = False
+        self.is_sent_away = False
+        self.leaving_at_s = 0.0
+        self.rejoin_s = 60.0  # until a server says another time
         self.sent_batches = {}  # by number
         self.is_done = False  # user code has ended, and nothing is collected any more
         self.features = (UPDATES,) if updates else ()
@@ -201,6 +204,7 @@ class Process:
                 return
             self.collect()
             self.is_done = True
+            self.leaving_at_s = self.world.now_s
             self.membership.leave(self.world.now_s)
         if self.releasing is None:
             final_seq = self.membership.goodbye(self.world.now_s)
@@ -214,9 +218,10 @@ class Process:
         self.is_alive = False
 
     def go_if_over(self):
-        if self.membership.is_over:
+        if self.membership.is_over and self.releasing is None:
             self.give_up_streams()
             self.has_left = True
+            self.world.checks.has_left(self)
 
     # --- what the server says ----------------------------------------------------
 
@@ -224,6 +229,7 @@ class Process:
         if stream is self.registering:
             self.registering = None
             if isinstance(message, Registration):
+                self.rejoin_s = message.terms.rejoin_timeout_s
                 self.membership.registered(message)
             else:
                 self.end_session(message)
@@ -234,6 +240,7 @@ class Process:
                 self.membership.released()
             else:
                 self.membership.not_released(error, self.world.now_s)
+                self.is_sent_away = self.membership.is_over
             self.go_if_over()
         elif stream is self.deltas or stream is self.commands:
             if isinstance(message, Lost | Ended):
@@ -261,6 +268,7 @@ class Process:
         if not isinstance(step, Leave):
             self.retry_at_s = self.world.now_s + step.after_s
         elif message is LOST or step.error.reason in SENT_AWAY:
+            self.is_sent_away = message is not LOST
             self.go_if_over()
         else:
             raise step.error  # a bug in the work

@@ -5,7 +5,7 @@ from simulation.records import WorkRecord
 from simulation.server import LEASE_S
 
 from lightgrid.errors import Reason
-from lightgrid.protocol.messages import CallState, Run
+from lightgrid.protocol.messages import Ack, CallState, Run
 from lightgrid.state.delta import Set, apply_fitting, variable_of
 from lightgrid.state.values import copy_value, same
 
@@ -33,6 +33,9 @@ class Checks:
         self.records = {name: WorkRecord(kind) for name, kind in kinds.items()}
         self.stamps = {0: (None, 0, first_variables())}
         self.begun_calls = set()
+        self.taken_seqs = {}  # by session
+        self.acked_seqs = {}
+        self.journal_written()
 
     @property
     def server(self):
@@ -45,13 +48,30 @@ class Checks:
     def begin_anew(self):
         """Forget all that the flow knew: it has, too."""
         self.records = {name: WorkRecord(kind) for name, kind in self.kinds.items()}
+        self.journal_written()
+
+    def journal_written(self):
+        """Note that what the flow knows now is what it knows when it begins anew."""
+        self.kept_records = {name: record.copy() for name, record in self.records.items()}
+        self.kept_seqs = dict(self.taken_seqs)
+
+    def acknowledged(self, session_id, seq):
+        """Nothing that is acknowledged is ever lost, and no work needs what it has forgotten."""
+        known = (self.kept_seqs if self.server.has_journal else self.taken_seqs).get(session_id, 0)
+        self.require(seq <= known, "Kept: what is acknowledged is not lost", seq, known)
+        before = self.acked_seqs.get(session_id, 0)
+        self.require(seq >= before, "Kept: no work needs what it has forgotten", seq, before)
+        self.acked_seqs[session_id] = seq
 
     def server_is_back(self):
         """Note that the flow server has begun anew, and knows what it owed."""
+        self.records = {name: record.copy() for name, record in self.kept_records.items()}
+        self.taken_seqs = dict(self.kept_seqs)
         for record in self.records.values():
             record.live_streams = set()
-            record.awaited_until_s = self.world.now_s + LEASE_S
-            record.heard_at_s = self.world.now_s
+            if not record.is_silent:
+                record.awaited_until_s = self.world.now_s + LEASE_S
+                record.heard_at_s = self.world.now_s
 
     # --- what happened, and what must hold ------------------------------------------
 
@@ -122,6 +142,7 @@ class Checks:
         record.holder = instance_id
         record.is_gone = False
         record.live_streams = set()
+        record.is_silent = False
         record.awaited_until_s = 0.0
         record.heard_at_s = self.world.now_s
         self.require(
@@ -147,7 +168,7 @@ class Checks:
             error,
         )
 
-    def released(self, name):
+    def released(self, name, message):
         record = self.records[name]
         holder = self.world.processes[record.holder]
         self.require(
@@ -155,10 +176,21 @@ class Checks:
             "a work leaves after its last batch",
             holder.instance_id,
         )
+        self.acknowledged(message.session_id, message.final_seq)
         record.is_gone = True
         record.call_order.clear()  # all of them end with it
         record.replaced.add(record.holder)
         record.has_left = record.is_stopped
+
+    def has_left(self, process):
+        """Check that a process that has left was let go, was sent away, or has waited."""
+        waited_s = self.world.now_s - process.leaving_at_s
+        self.require(
+            process.membership.was_released or process.is_sent_away or waited_s >= process.rejoin_s,
+            "who leaves waits for its last acknowledgement",
+            process.instance_id,
+            waited_s,
+        )
 
     def given_up(self, name):
         record = self.records[name]
@@ -190,6 +222,7 @@ class Checks:
     def silent(self, name):
         """Check that a work that was found silent has not been heard of for its lease."""
         record = self.records[name]
+        record.is_silent = True
         self.require(
             self.world.now_s >= record.heard_at_s + LEASE_S,
             "a lease is not cut short",
@@ -207,10 +240,15 @@ class Checks:
         )
         self.require(pending, "what was taken is kept for the flow", stream)
         batch = pending[-1]
+        self.taken_seqs[stream.session_id] = batch.seq
         sent = stream.process.sent_batches[batch.seq]
         self.require(
             [u.call_id for u in sent.calls] == [u.call_id for u in batch.calls]
-            and sent.seen_revision == batch.seen_revision,
+            and (
+                sent.seen_revision == batch.seen_revision
+                # Who says that a call runs has seen what came with it, as the server knows.
+                or (batch.calls and sent.seen_revision < batch.seen_revision)
+            ),
             "Atomic: a batch is taken whole",
             batch,
         )
@@ -274,7 +312,10 @@ class Checks:
         self.records[name].calls[call_id] = CallState.CANCELLED
 
     def told(self, stream, command):
-        """Check what a command stream is told of calls."""
+        """Check what a command stream is told of batches and calls."""
+        if isinstance(command, Ack):
+            self.acknowledged(stream.session_id, command.acked_seq)
+            self.require(command.applied_seq <= command.acked_seq, "applied is taken", command)
         if isinstance(command, Run):
             state = self.records[stream.process.name].calls[command.call_id]
             self.require(not state.is_end, "a call that has ended is not sent again", command)

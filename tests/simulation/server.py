@@ -3,6 +3,9 @@
 What to answer is decided by the exchange that production runs. Here is what
 production does with a lock, an event loop and gRPC: handing messages in,
 looking again when the exchange says so, and only then; and what a flow does.
+
+In a part of the schedules it keeps a journal: a crash takes it back to what was written
+last, so all that it tells waits for that.
 """
 
 import pickle
@@ -27,9 +30,10 @@ REJOIN_S = 1000.0
 class Server:
     """A flow, its tree, and its end of every work."""
 
-    def __init__(self, world, kinds):
+    def __init__(self, world, kinds, *, has_journal):
         self.world = world
         self.kinds = kinds
+        self.has_journal = has_journal
         self.begin()
 
     def begin(self):
@@ -39,24 +43,74 @@ class Server:
         nodes = {name: {"vars": first_variables()} for name in self.kinds}
         self.tree = StateTree(f"tree-{self.world.token()}", {"works": nodes})
         self.begin_exchange()
+        self.keep()
 
     def begin_exchange(self):
-        terms = LeaseTerms(HEARTBEAT_S, LEASE_S, REJOIN_S)
-        self.exchange = Exchange(Limits(), terms, self.world.now_s, self.tree.tree_id)
+        self.marks = {}  # what the journal has, and the exchange does not know yet
+        self.held_back, self.held_count = [], 0  # answers with streams, and how many it has
+        self.exchange = Exchange(
+            Limits(),
+            LeaseTerms(HEARTBEAT_S, LEASE_S, REJOIN_S),
+            self.world.now_s,
+            self.tree.tree_id,
+            has_journal=self.has_journal,
+        )
         for name, kind in self.kinds.items():
             self.exchange.add_work(name, first_variables(), receives_updates=kind == "updates")
         self.sweep_at_s = self.world.now_s + self.exchange.sweep_interval_s
 
     def restart(self, *, keeps_record):
-        """Crash and come back, with what was owed, or with nothing."""
-        record = pickle.dumps(self.exchange.dump())
-        tree = self.tree
-        self.begin()
-        if keeps_record:
-            self.tree = tree
-            self.begin_exchange()
-            missing = self.exchange.load(pickle.loads(record), self.world.now_s)
-            assert not missing
+        """Crash and come back, with what was owed, or with nothing: then the tree is another."""
+        if not keeps_record:
+            self.begin()
+            return
+        if not self.has_journal:
+            self.write_journal()  # as if it had one that is never behind
+        record, self.tree = pickle.loads(self.journal)
+        self.streams, self.woken = [], set()
+        self.begin_exchange()
+        missing = self.exchange.load(record, self.world.now_s)
+        assert not missing
+
+    # --- the journal -------------------------------------------------------------
+
+    def write_journal(self):
+        """Keep all that is known now over a crash."""
+        self.journal = pickle.dumps((self.exchange.dump(), self.tree))
+        self.held_count = len(self.held_back)
+        self.marks = {name: self.link(name).mark for name in self.kinds}
+        self.world.checks.journal_written()
+
+    def journal_written(self):
+        """Hear that it was written, maybe a while ago, and tell what has waited for it."""
+        marks, self.marks = self.marks, {}
+        for name, mark in marks.items():
+            self.exchange.committed(name, mark, self.world.now_s)
+        told, self.held_back = self.held_back[: self.held_count], self.held_back[self.held_count :]
+        self.held_count = 0
+        for stream, answer in told:
+            stream.end_by_server(answer)
+        self.note_wakes()
+
+    def go_on_with_journal(self):
+        """Write it, or hear that it was written."""
+        if self.marks:
+            self.journal_written()
+        else:
+            self.write_journal()
+
+    def keep(self):
+        """Write the journal, if there is one, and hear of it at once: what follows is told."""
+        if self.has_journal:
+            self.write_journal()
+            self.journal_written()
+
+    def answer(self, stream, message):
+        """Answer a request for good: when it is in the journal."""
+        if self.has_journal:
+            self.held_back.append((stream, message))
+        else:
+            stream.end_by_server(message)
 
     def link(self, name):
         return self.exchange.works[name].link
@@ -86,19 +140,19 @@ class Server:
                     message.launch_id,
                 )
                 checks.registered(name, stream)
-                stream.send_down(registration)
-                stream.server_open = False
+                checks.acknowledged(registration.session_id, registration.acked_seq)
+                self.answer(stream, registration)
             elif isinstance(message, Release):
                 exchange.release(message.session_id, message.final_seq)
-                checks.released(name)
-                stream.end_by_server(Ended())
+                checks.released(name, message)
+                self.answer(stream, Ended())
             elif isinstance(message, Opening):
                 self.on_opening(stream, message)
             else:
-                before = self.link(name).acked_seq
+                before = self.link(name).intake.taken_seq
                 stream.is_blocked = not exchange.offer(stream.served, message, now_s)
                 checks.heard(name, stream)
-                if self.link(name).acked_seq != before:
+                if self.link(name).intake.taken_seq != before:
                     checks.taken(name, stream)
         except RefusedError as error:
             checks.refused(name, stream, error)
@@ -116,15 +170,23 @@ class Server:
             self.tell(stream, self.view(name) if message.include_state else None)
             if message.include_state:
                 self.world.checks.told_state(name)
+                self.keep()
 
     def on_end(self, stream, message):
         """Note a loss, or answer a work that half-closed."""
         if message is LOST:
             self.end(stream, LOST)
         elif self.is_current(stream):
-            self.end(stream, Ended(acked_seq=self.link(stream.process.name).acked_seq))
+            self.end(stream, self.how_far(stream))
         else:
             self.end_superseded(stream)
+
+    def how_far(self, stream):
+        """Return what a stream that ends in order is told."""
+        acked_seq = self.link(stream.process.name).acked_seq
+        if self.is_current(stream):
+            self.world.checks.acknowledged(stream.session_id, acked_seq)
+        return Ended(acked_seq=acked_seq)
 
     def end(self, stream, message):
         if stream.served is not None:
@@ -161,7 +223,7 @@ class Server:
     # --- what it does by itself ----------------------------------------------------
 
     def note_wakes(self):
-        self.woken.update(self.exchange.take_wakes())
+        self.woken.update(self.exchange.wakes.take())
 
     def turn(self):
         """Let those look again who were woken, and the times pass that were set."""
@@ -228,8 +290,7 @@ class Server:
     def rotate(self, stream):
         """Answer OK early, as a server that drains does."""
         if stream.server_open and stream.served is not None:
-            acked_seq = self.link(stream.process.name).acked_seq
-            self.end(stream, Ended(acked_seq=acked_seq))
+            self.end(stream, self.how_far(stream))
 
     # --- the flow ------------------------------------------------------------------
 
@@ -258,22 +319,32 @@ class Server:
         change = self.tree.commit("root", [(("works", name, "vars"), ops)], self.world.now_s)
         self.exchange.write(name, ops, change.revision, self.view(name))
         self.world.checks.written(name, ops, change.revision)
-        self.note_wakes()
+        self.has_acted()
 
     def call(self, name):
         """Make a run call. Equal arguments do not make two calls one."""
         run = Run(f"call-{self.world.token()}", args=(1,))
         self.exchange.command(name).call(run)
         self.world.checks.called(name, run)
-        self.note_wakes()
+        self.has_acted()
 
     def end_call(self, name, call_id):
         """End a call by the flow's own decision, as it does with one that takes too long."""
         if any(call.run.call_id == call_id for call in self.link(name).calls.open_calls()):
             self.world.checks.ended_by_flow(name, call_id)
         self.exchange.command(name).calls.end(call_id)
+        self.has_acted()
+
+    def stop(self, name):
+        """Ask a work to leave."""
+        self.exchange.command(name).stop(5.0, self.world.now_s)
+        self.has_acted()
+
+    def has_acted(self):
+        """Have works told what the flow did, once that is in the journal."""
+        self.keep()
         self.note_wakes()
 
     def forget(self, name):
         """Ask for a snapshot by refusing what is no snapshot, as after a misfit."""
-        self.link(name)._intake.snapshot_required = True
+        self.link(name).intake.snapshot_required = True

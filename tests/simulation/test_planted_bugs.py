@@ -14,6 +14,7 @@ from lightgrid.protocol.intake import Intake
 from lightgrid.protocol.known_calls import KnownCalls
 from lightgrid.protocol.link import WorkLink
 from lightgrid.protocol.membership import Leave, Membership
+from lightgrid.protocol.messages import Ack
 from lightgrid.protocol.outbox import Outbox
 from lightgrid.protocol.overlay import Overlay
 from lightgrid.protocol.publisher import Publisher
@@ -27,7 +28,6 @@ offer = Intake.offer
 commands, register = WorkLink.commands, WorkLink.register
 admit = Holder.admit
 registered, put, next_batch = Outbox.registered, Outbox.put, Outbox.next
-acked = Outbox.acked
 take, merge, settle = Replica.take, Replica.merge, Replica._settle_overlay
 take_snapshot = Replica._take_snapshot
 write, add, take_calls = Replica.write, CallLog.add, CallLog.take
@@ -35,13 +35,15 @@ receive = Publisher.receive
 hear = KnownCalls.hear
 membership_registered = Membership.registered
 next_message, ended = Membership.next_message, Membership.ended
+goodbye, demand_snapshot = Membership.goodbye, Outbox.demand_snapshot
+committed, sweep, take_pending = WorkLink.committed, Exchange.sweep, Exchange.take_pending
 exchange_offer = Exchange.offer
 release, load = WorkLink.release, WorkLink.load
 load_holder, load_replica, load_calls = Holder.load, Replica.load, CallLog.load
 
 
 def apply_again_what_was_taken(self, part):
-    if part.seq <= self.acked_seq and not part.snapshot and not part.more and not self._staged:
+    if part.seq <= self.taken_seq and not part.snapshot and not part.more and not self._staged:
         return part
     return offer(self, part)
 
@@ -60,7 +62,7 @@ def go_on_with_what_was_not_sent_before(self, acked_seq, *, snapshot_required):
 def apply_before_the_batch_is_whole(self, part):
     batch = offer(self, replace(part, more=False))
     if batch is not None and part.more:
-        self.acked_seq = part.seq - 1
+        self.taken_seq = part.seq - 1
         self.snapshot_required = False
     return batch
 
@@ -108,10 +110,10 @@ def equal_calls_are_one(self, run):
     add(self, run)
 
 
-def demands_count_for_ever(self, seq):
-    demands = self._snapshot_demands
-    acked(self, seq)
-    self._snapshot_demands = demands
+def demands_count_for_ever(self, taken_seq=0):
+    self._demanded_ever = getattr(self, "_demanded_ever", 0) + 1
+    self._demanded_at_seq, self._snapshot_demands = taken_seq, self._demanded_ever - 1
+    demand_snapshot(self, taken_seq)
 
 
 def joining_is_a_demand(self, acked_seq, *, snapshot_required):
@@ -171,8 +173,8 @@ def parts_outlive_their_stream(self):
 
 def acknowledge_before_it_is_taken(self, part):
     batch = offer(self, part)
-    if part.seq > self.acked_seq and part.more:
-        self.acked_seq = part.seq
+    if part.seq > self.taken_seq and part.more:
+        self.taken_seq = part.seq
     return batch
 
 
@@ -287,7 +289,7 @@ def who_was_fenced_is_forgotten(self, record, ttl_s, now_s):
 
 def batches_are_numbered_anew_after_a_restart(self, record, terms, now_s):
     load(self, record, terms, now_s)
-    self._intake.acked_seq = 0
+    self.intake.taken_seq = 0
 
 
 def the_overlay_is_not_kept(self, record):
@@ -320,7 +322,7 @@ def revisions_of_another_tree_count(self, registration):
 
 
 def a_silent_work_keeps_its_session(self, member):
-    self._wake_all(member.link.name)
+    self.wakes.add_all(member.link.name)
 
 
 def what_one_stream_told_counts_on_the_next(self):
@@ -331,7 +333,61 @@ def an_ended_call_is_sent_again(self, call_id):
     pass
 
 
+def batches_are_forgotten_when_they_are_sent(self):
+    batch = next_batch(self)
+    if batch is not None and len(self._kept) > 1:
+        self._kept.popleft()
+        self._unsent = min(self._unsent, len(self._kept))
+    return batch
+
+
+def what_was_applied_is_taken_for_acknowledged(self, told, **options):
+    return [
+        replace(said, acked_seq=self.intake.taken_seq) if isinstance(said, Ack) else said
+        for said in commands(self, told, **options)
+    ]
+
+
+def a_journal_is_always_up_to_date(self):
+    return self.taken_seq
+
+
+def what_is_written_later_counts_as_written(self, mark):
+    return committed(self, (mark[0], self.intake.taken_seq))
+
+
+def leave_when_the_server_is_away(self, now_s):
+    if not self.is_up:
+        self.is_over = True
+    return goodbye(self, now_s)
+
+
+def leave_without_a_goodbye(self, now_s):
+    self.is_over = True
+
+
+def a_silent_work_hides_the_others(self, now_s):
+    silent = [
+        one.link for one in self.works if not one.is_silent and one.link.holder.is_lost(now_s)
+    ]
+    for link in silent[1:]:
+        link.session.lease.renew(now_s)
+    sweep(self, now_s)
+
+
+def the_first_work_of_a_step_hides_the_others(self):
+    return take_pending(self)[:1]
+
+
 PLANTED = [
+    (Outbox, "next", batches_are_forgotten_when_they_are_sent),
+    (WorkLink, "commands", what_was_applied_is_taken_for_acknowledged),
+    (WorkLink, "committed", what_is_written_later_counts_as_written),
+    (Intake, "acked_seq", property(a_journal_is_always_up_to_date)),
+    (Membership, "goodbye", leave_when_the_server_is_away),
+    (Membership, "goodbye", leave_without_a_goodbye),
+    (Exchange, "sweep", a_silent_work_hides_the_others),
+    (Exchange, "take_pending", the_first_work_of_a_step_hides_the_others),
     (Holder, "admit", every_launch_counts),
     (Membership, "registered", revisions_of_another_tree_count),
     (Exchange, "_end_session", a_silent_work_keeps_its_session),
@@ -347,7 +403,7 @@ PLANTED = [
     (CallLog, "add", equal_calls_are_one),
     (CallLog, "end", an_ended_call_is_sent_again),
     (CallLog, "take", calls_are_forgotten_before_they_are_seen),
-    (Outbox, "acked", demands_count_for_ever),
+    (Outbox, "demand_snapshot", demands_count_for_ever),
     (Outbox, "registered", joining_is_a_demand),
     (Replica, "has_room", property(read_on_without_bound)),
     (Lease, "renew", a_lease_that_is_not_renewed),

@@ -49,7 +49,8 @@ class World:
         self.window = rng.choice((3, 64))
         self.writes_kept = rng.choice((3, 64))
         self.pending = rng.choice((2, replica.MAX_PENDING_BATCHES))
-        self.server = Server(self, kinds)
+        self.commit_rate = rng.choice((0.03, 0.1, 0.3))
+        self.server = Server(self, kinds, has_journal=rng.random() < 0.4)
 
     # --- playing ---------------------------------------------------------------
 
@@ -119,6 +120,7 @@ class World:
             record.launch_id = launch_id
             record.start_revision = seen
             record.told_revision = max(record.told_revision, seen)
+            self.server.keep()
         else:
             variables, seen, launch_id = first_variables(), 0, ""
         instance_id = f"{name}-{self.token()}"
@@ -138,6 +140,8 @@ class World:
     def step(self):
         rng = self.rng
         self.now_s += rng.choice((0.0, 0.001, 0.01, 0.1, 1.0))
+        if self.server.has_journal and rng.random() < self.commit_rate:
+            self.server.go_on_with_journal()
         dice = rng.random()
         if dice < self.fault_rate:
             self.fault()
@@ -258,6 +262,7 @@ class World:
             self.bury()
             self.server.sweep_if_due()
             self.server.run()
+            self.server.keep()
             self.server.turn()
             if not any(stream.up or stream.down for stream in self.streams) and all(
                 map(self.is_quiet, self.running())
@@ -354,6 +359,7 @@ class World:
             process.turn()
         while self.deliver():
             pass
+        self.server.keep()
 
     def silent(self):
         return {one.work for one in self.server.exchange.take_events() if isinstance(one, Silent)}

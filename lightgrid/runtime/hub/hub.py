@@ -283,7 +283,7 @@ class Hub:
         """Have every stream end in order: whoever still speaks is to come again."""
         self.is_draining = True
         with self._shared as exchange:
-            exchange.wake_all()
+            exchange.wakes.add_all(*(one.link.name for one in exchange.works))
         self.watchers.ring()
 
     def statistics(self) -> HubStatistics:

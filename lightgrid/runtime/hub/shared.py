@@ -42,7 +42,7 @@ class Shared:
             has_news = self._exchange.has_news
             if has_news:
                 self.events += self._exchange.take_events()
-            for work, who in self._exchange.take_wakes():
+            for work, who in self._exchange.wakes.take():
                 port = self.ports.get(work)
                 if port is not None:
                     port.bells[who].ring()

@@ -30,9 +30,9 @@ ALL = [("w", Wake.COMMANDS), ("w", Wake.ROOM), ("w", Wake.STREAMS)]
 class Flow:
     """An exchange of one work, `w`, and what a flow does with it."""
 
-    def __init__(self, **options):
+    def __init__(self, *, has_journal=False, **options):
         self.now_s = 100.0
-        self.exchange = Exchange(Limits(), TERMS, self.now_s)
+        self.exchange = Exchange(Limits(), TERMS, self.now_s, has_journal=has_journal)
         self.exchange.add_work("w", {"x": 0}, **options)
         self.view = {"x": 0}
 
@@ -52,7 +52,7 @@ class Flow:
     def quiet(self):
         """Forget what was to be done until now."""
         self.exchange.take_events()
-        self.exchange.take_wakes()
+        self.exchange.wakes.take()
 
     def sweep(self, after_s):
         self.now_s += after_s
@@ -106,8 +106,8 @@ def test_joining_is_told_once_however_often_a_process_joins(flow):
 def test_who_serves_a_work_looks_again_when_a_process_joins_it(flow):
     flow.quiet()
     flow.register()
-    assert flow.exchange.take_wakes() == ALL
-    assert flow.exchange.take_wakes() == []
+    assert flow.exchange.wakes.take() == ALL
+    assert flow.exchange.wakes.take() == []
 
 
 def test_a_newer_holders_session_takes_the_place_of_the_last_one(flow):
@@ -123,7 +123,7 @@ def test_a_goodbye_is_told_and_ends_the_session(flow):
     flow.quiet()
     assert not flow.exchange.has_news
     flow.exchange.release("s", 0)
-    assert flow.exchange.take_wakes() == ALL
+    assert flow.exchange.wakes.take() == ALL
     assert flow.exchange.has_news
     assert flow.exchange.take_events() == [Left("w")]
     assert flow.exchange.take_pending() == ["w"]
@@ -146,7 +146,7 @@ def test_the_calls_of_a_process_that_is_gone_end_and_its_streams_count_no_more(f
     flow.exchange.command("w").call(Run("c"))
     flow.quiet()
     flow.exchange.process_gone("w", CallError("Killed", "by hand"))
-    assert flow.exchange.take_wakes() == ALL
+    assert flow.exchange.wakes.take() == ALL
     (merged,) = flow.merge()
     assert [(one.call_id, one.state) for one in merged.calls] == [("c", CallState.FAILED)]
     assert reason_of(flow.offer, stream, snapshot()) is Reason.SESSION_UNKNOWN
@@ -175,7 +175,7 @@ def test_a_work_that_is_removed_is_no_work_and_its_streams_count_no_more(flow):
     flow.offer(stream, snapshot())
     flow.quiet()
     flow.exchange.remove_work("w")
-    assert flow.exchange.take_wakes() == ALL
+    assert flow.exchange.wakes.take() == ALL
     assert flow.exchange.take_pending() == []
     assert flow.exchange.acks.next_s is None
     assert reason_of(flow.offer, stream, change(2)) is Reason.SESSION_UNKNOWN
@@ -231,7 +231,7 @@ def test_a_newer_stream_takes_over_and_the_older_one_hears_of_it(flow, kind, wok
     first = flow.exchange.open_stream("s", kind)
     flow.quiet()
     second = flow.exchange.open_stream("s", kind)
-    assert flow.exchange.take_wakes() == woken
+    assert flow.exchange.wakes.take() == woken
     assert reason_of(flow.exchange.check_live, first) is Reason.STREAM_SUPERSEDED
     flow.exchange.close_stream(first)
     flow.exchange.check_live(second)
@@ -256,7 +256,7 @@ def test_what_is_taken_waits_for_a_merge_and_says_when_to_read_no_more(flow):
     flow.quiet()
     (merged,) = flow.merge()
     assert [op.value for op in merged.ops][-1] == 2
-    assert ("w", Wake.ROOM) in flow.exchange.take_wakes()
+    assert ("w", Wake.ROOM) in flow.exchange.wakes.take()
     assert flow.exchange.has_room(stream, flow.now_s)
     assert not flow.exchange.has_news
 
@@ -295,9 +295,9 @@ def test_a_work_is_told_what_it_has_not_seen(flow):
 def test_whoever_tells_a_work_is_woken_for_every_command_and_write(flow):
     flow.quiet()
     flow.exchange.command("w").stop(1.0, 0.0)
-    assert flow.exchange.take_wakes() == [("w", Wake.COMMANDS)]
+    assert flow.exchange.wakes.take() == [("w", Wake.COMMANDS)]
     flow.exchange.write("w", [Set(("x",), 5)], 3, {"x": 5})
-    assert flow.exchange.take_wakes() == [("w", Wake.COMMANDS)]
+    assert flow.exchange.wakes.take() == [("w", Wake.COMMANDS)]
 
 
 def test_a_stream_that_counts_no_more_tells_nothing(flow):
@@ -314,13 +314,6 @@ def test_a_work_that_asks_gets_the_state_at_first(flow):
         Ack(0, 0),
         Update(0, [Set((), {"x": 7})], snapshot=True),
     ]
-
-
-def test_everybody_looks_again_when_the_server_ends(flow):
-    flow.exchange.add_work("v", {})
-    flow.quiet()
-    flow.exchange.wake_all()
-    assert len(flow.exchange.take_wakes()) == 6
 
 
 def test_the_flow_has_news_when_something_happened_or_waits_to_be_merged(flow):
@@ -343,7 +336,7 @@ def told(flow):
     commands = flow.exchange.open_stream("s", "commands")
 
     def look():
-        woken = ("w", Wake.COMMANDS) in flow.exchange.take_wakes()
+        woken = ("w", Wake.COMMANDS) in flow.exchange.wakes.take()
         return flow.exchange.commands(commands) if woken else []
 
     look()
@@ -438,7 +431,7 @@ def test_silence_past_the_lease_ends_the_session_and_the_next_epoch_begins_with_
     flow.quiet()
     assert flow.pass_time(28.0) == []
     assert flow.pass_time(40.0) == [Silent("w")]
-    assert flow.exchange.take_wakes() == ALL
+    assert flow.exchange.wakes.take() == ALL
     assert not flow.exchange.works.is_held("w")
     assert reason_of(flow.offer, stream, Batch(0)) is Reason.SESSION_UNKNOWN
     assert reason_of(flow.exchange.open_stream, "s", "deltas") is Reason.SESSION_UNKNOWN
@@ -718,3 +711,138 @@ def test_what_was_dumped_is_not_changed_by_what_comes_after(flow):
     record = flow.exchange.dump()
     flow.offer(stream, Batch(2, [Splice(("x",), 0, 0, [2])]))
     assert record.links["w"].replica.published == {"x": [1]}
+
+
+# --- with a journal ----------------------------------------------------------------
+
+
+@pytest.fixture
+def journalled():
+    """A flow whose exchange waits for a journal, with a work that has joined."""
+    flow = Flow(has_journal=True)
+    flow.stream = flow.join()
+    flow.commands = flow.exchange.open_stream("s", "commands")
+    flow.exchange.commands(flow.commands)
+    flow.quiet()
+    return flow
+
+
+def acks(flow):
+    """Return what is told, as production looks: only if woken."""
+    woken = ("w", Wake.COMMANDS) in flow.exchange.wakes.take()
+    return flow.exchange.commands(flow.commands) if woken else []
+
+
+def commit(flow):
+    flow.exchange.committed("w", flow.exchange.works["w"].link.mark, flow.now_s)
+
+
+def test_what_the_journal_does_not_have_is_neither_acknowledged_nor_said_to_be_seen(journalled):
+    for seq in range(1, 40):
+        journalled.offer(journalled.stream, snapshot(seq))
+        journalled.merge()
+    journalled.exchange.tell_acks(journalled.now_s + 10.0)
+    assert acks(journalled) == []
+    assert journalled.register().acked_seq == 0
+
+
+def test_what_the_journal_has_is_acknowledged_in_a_second_at_most(journalled):
+    journalled.offer(journalled.stream, snapshot())
+    journalled.merge()
+    commit(journalled)
+    assert acks(journalled) == []
+    journalled.exchange.tell_acks(journalled.now_s + 1.0)
+    assert acks(journalled) == [Ack(1, 1)]
+    assert journalled.register().acked_seq == 1
+
+
+def test_sixteen_batches_in_the_journal_are_acknowledged_at_once(journalled):
+    for seq in range(1, 16):
+        journalled.offer(journalled.stream, snapshot(seq))
+    journalled.merge()
+    commit(journalled)
+    assert acks(journalled) == []
+    journalled.offer(journalled.stream, snapshot(16))
+    journalled.merge()
+    commit(journalled)
+    assert acks(journalled) == [Ack(16, 16)]
+
+
+def test_what_the_journal_has_only_counts_as_far_as_it_was_merged(journalled):
+    journalled.offer(journalled.stream, snapshot())
+    journalled.merge()
+    journalled.offer(journalled.stream, change(2))
+    mark = journalled.exchange.works["w"].link.mark
+    journalled.merge()
+    journalled.exchange.committed("w", mark, journalled.now_s)
+    journalled.exchange.tell_acks(journalled.now_s + 1.0)
+    assert acks(journalled) == [Ack(1, 1)]
+
+
+def test_who_asks_is_told_at_each_commit_until_all_is_in_the_journal(journalled):
+    journalled.offer(journalled.stream, snapshot())
+    journalled.merge()
+    mark = journalled.exchange.works["w"].link.mark
+    journalled.offer(journalled.stream, change(2))
+    journalled.merge()
+    journalled.offer(journalled.stream, Batch(0))
+    assert acks(journalled) == []
+    journalled.exchange.committed("w", mark, journalled.now_s)
+    assert acks(journalled) == [Ack(1, 1)]
+    commit(journalled)
+    assert acks(journalled) == [Ack(2, 2)]
+    journalled.offer(journalled.stream, change(3))
+    journalled.merge()
+    commit(journalled)
+    assert acks(journalled) == []
+
+
+def test_a_commit_that_brings_nothing_new_tells_nothing(journalled):
+    journalled.offer(journalled.stream, snapshot())
+    journalled.merge()
+    older = journalled.exchange.works["w"].link.mark
+    journalled.offer(journalled.stream, change(2))
+    journalled.merge()
+    commit(journalled)
+    journalled.exchange.tell_acks(journalled.now_s + 1.0)
+    assert acks(journalled) == [Ack(2, 2)]
+    journalled.exchange.committed("w", older, journalled.now_s)
+    journalled.exchange.tell_acks(journalled.now_s + 2.0)
+    assert acks(journalled) == []
+    assert journalled.register().acked_seq == 2
+
+
+def test_a_commit_of_another_session_or_a_removed_work_counts_no_more(journalled):
+    journalled.offer(journalled.stream, snapshot())
+    journalled.merge()
+    mark = journalled.exchange.works["w"].link.mark
+    journalled.exchange.process_gone("w", None)
+    journalled.join("two", "t")
+    journalled.exchange.committed("w", mark, journalled.now_s)
+    assert journalled.register("two").acked_seq == 0
+    journalled.exchange.remove_work("w")
+    journalled.exchange.committed("w", mark, journalled.now_s)
+    assert journalled.exchange.acks.next_s is None
+
+
+def test_a_goodbye_waits_until_the_last_batch_is_in_the_journal(journalled):
+    journalled.offer(journalled.stream, snapshot())
+    journalled.merge()
+    assert reason_of(journalled.exchange.release, "s", 1) is Reason.BATCHES_PENDING
+    commit(journalled)
+    journalled.exchange.release("s", 1)
+    assert journalled.exchange.take_events() == [Left("w")]
+
+
+def test_what_was_kept_is_acknowledged_and_what_came_later_is_taken_again(journalled):
+    journalled.offer(journalled.stream, snapshot())
+    journalled.merge()
+    record = pickle.dumps(journalled.exchange.dump())
+    journalled.offer(journalled.stream, change(2, 7))
+    again = Flow(has_journal=True)
+    again.exchange.load(pickle.loads(record), again.now_s)
+    assert again.register().acked_seq == 1
+    stream = again.join()
+    again.offer(stream, change(2, 7))
+    again.merge()
+    assert again.exchange.works["w"].link.intake.taken_seq == 2

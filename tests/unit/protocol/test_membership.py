@@ -335,22 +335,37 @@ def test_a_reason_that_no_goodbye_should_meet_is_an_error(work):
         work.membership.not_released(refused(Reason.BAD_OP), 0.0)
 
 
-def test_a_server_that_cannot_be_reached_for_a_second_gets_no_goodbye(work):
-    work.come_up(7.0)
+def leaving(work):
+    """Let a work leave that a server has told to wait a quarter of a minute for it."""
+    work.come_up(7.0, terms=LeaseTerms(rejoin_timeout_s=15.0))
+    work.outbox.put([Set(("x",), 1)])
+    work.membership.next_message(7.0)
     work.membership.leave(7.0)
-    work.end(LOST, 9.0)
-    assert work.membership.goodbye(7.9) is None
+
+
+def test_who_leaves_waits_for_a_server_that_is_away_as_long_as_it_has_said(work):
+    leaving(work)
+    work.end(LOST, 8.0)
+    assert work.membership.goodbye(21.9) is None
     assert not work.membership.is_over
-    assert work.membership.goodbye(8.0) is None
+    assert work.membership.goodbye(22.0) is None
+    assert work.membership.is_over
+    assert not work.membership.was_released
+
+
+def test_who_leaves_waits_for_its_last_acknowledgement_as_long_as_the_server_has_said(work):
+    leaving(work)
+    for now_s in (7.0, 12.0, 17.0, 21.9):
+        assert work.membership.goodbye(now_s) == 1
+        work.membership.not_released(refused(Reason.BATCHES_PENDING), now_s)
+    assert work.membership.goodbye(22.0) is None
     assert work.membership.is_over
 
 
-def test_the_second_begins_anew_whenever_it_is_reached(work):
-    work.come_up(7.0)
-    work.membership.leave(7.0)
-    assert work.membership.goodbye(7.5) == 0
-    work.end(LOST, 7.6)
-    assert work.membership.goodbye(8.4) is None
-    assert not work.membership.is_over
-    assert work.membership.goodbye(8.5) is None
-    assert work.membership.is_over
+def test_who_leaves_says_goodbye_when_the_server_is_back(work):
+    leaving(work)
+    work.end(LOST, 8.0)
+    assert work.membership.goodbye(9.0) is None
+    work.come_up(20.0)
+    work.membership.next_message(20.0)
+    assert work.membership.goodbye(20.0) == 1

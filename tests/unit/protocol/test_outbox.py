@@ -200,3 +200,13 @@ def test_an_end_in_a_snapshot_is_told_until_the_server_has_it():
     outbox.acked(outbox.last_seq)
     outbox.need_snapshot()
     assert outbox.next().calls == []
+
+
+def test_a_batch_that_the_server_says_it_took_starts_the_count_again_before_it_is_acknowledged():
+    outbox = joined_outbox()
+    for _ in range(10):
+        outbox.demand_snapshot(outbox.last_seq)
+        assert outbox.next().snapshot
+    outbox.demand_snapshot(outbox.last_seq - 1)
+    with pytest.raises(RefusedError, match="3 times"):
+        outbox.demand_snapshot(outbox.last_seq - 1)

@@ -222,7 +222,7 @@ def test_a_work_that_is_told_to_go_says_no_goodbye_again(world):
 
 
 def test_a_server_that_stays_away_gets_no_goodbye(world, monkeypatch):
-    monkeypatch.setattr(membership, "_UNREACHABLE_S", 0.05)
+    monkeypatch.setattr(membership, "LeaseTerms", lambda: LeaseTerms(rejoin_timeout_s=0.05))
 
     async def script(one, _):
         one.client.answers = [FlowUnavailableError("down")] * 10_000
