@@ -4,8 +4,8 @@ What a work is told and when, who is let in, what waits for the flow's next merg
 who was silent for too long: all of that is decided here, for every work by its
 `WorkLink`, over the works by `Exchange`. Whoever drives it brings what came, the
 time, and random ids, and afterwards does three things: has those look again whom
-`take_wakes` names, hands `take_events` to the flow, and lets the flow merge while
-there `has_news`.
+`take_wakes` names, hands `take_events` to the flow, and has the flow look at these
+and merge when there is anything new, as `take_news` tells.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from lightgrid.protocol.limits import LeaseTerms, Limits
 from lightgrid.protocol.link import WorkLink
 from lightgrid.protocol.merged import Merged
 from lightgrid.protocol.messages import Batch, CallError, CallState, Command, Registration
+from lightgrid.protocol.pending import Pending
 from lightgrid.protocol.roster import ExchangeRecord, Member, Roster
 from lightgrid.protocol.stream import Stream, Wake
 from lightgrid.protocol.told import Told
@@ -42,6 +43,7 @@ class Exchange:
     Attributes:
         works: By name and by session, to be looked at.
         acks: Say when `tell_acks` is to be called next.
+        pending: The works of which there is something to merge.
 
     Not safe to share between threads.
     """
@@ -50,8 +52,8 @@ class Exchange:
         self.limits = limits
         self.works = Roster()
         self.acks = Acks()
+        self.pending = Pending()
         self._terms = terms
-        self._pending: dict[str, None] = {}  # works with something to merge, in order of arrival
         self._events: list[PeerEvent] = []
         self._wakes: dict[tuple[str, Wake], None] = {}
         self._swept_at_s = now_s
@@ -86,7 +88,7 @@ class Exchange:
         """Serve a work no longer; what it still sends does not count."""
         self.works[name].link.process_gone(None)
         self.works.remove(name)
-        self._pending.pop(name, None)
+        self.pending.discard(name)
         self.acks.forget(name)
         self._wake_all(name)
 
@@ -108,20 +110,14 @@ class Exchange:
         if member is not None:
             member.link.process_gone(error, state)
             member.is_silent = False
-            self._pending[name] = None
+            self.pending.add(name)
             self._wake_all(name)
 
     # --- what the flow takes -------------------------------------------------------
 
-    @property
-    def has_news(self) -> bool:
-        """Whether there is something to merge, or an event."""
-        return bool(self._pending or self._events)
-
-    def take_pending(self) -> list[str]:
-        """Return the works of which there is something to merge, in order of arrival."""
-        pending, self._pending = self._pending, {}
-        return list(pending)
+    def take_news(self) -> bool:
+        """Tell whether there is more to merge than the last time, or an event."""
+        return self.pending.take_more() or bool(self._events)
 
     def merge(self, name: str, view: dict[str, Value]) -> Merged:
         """Return what a work sent since the last merge, as changes of the flow's view."""
@@ -190,7 +186,7 @@ class Exchange:
         member.is_silent = False
         name = member.link.name
         self.works.end_session(member)
-        self._pending[name] = None
+        self.pending.add(name)
         self._events.append(Left(name))
         self._wake_all(name)
 
@@ -249,11 +245,11 @@ class Exchange:
         if member.is_silent:
             self._hear(member)
         if taken:
-            self._pending[link.name] = None
+            self.pending.add(link.name)
             if self.acks.taken(link.name, now_s):
                 self._tell_ack(member)
         elif part.seq == 0 and self.acks.asked(
-            link.name, all_applied=link.name not in self._pending
+            link.name, all_applied=link.name not in self.pending
         ):
             self._tell_ack(member)
         return link.replica.has_room
@@ -322,7 +318,9 @@ class Exchange:
             Works of the record that have not been added; nothing of them is kept.
         """
         missing = self.works.load(record, self.terms, now_s)
-        self._pending.update(dict.fromkeys(name for name in record.links if name not in missing))
+        for name in record.links:
+            if name not in missing:
+                self.pending.add(name)
         return missing
 
     # --- details -------------------------------------------------------------------------

@@ -251,9 +251,10 @@ def commands_without_a_wake(self, name):
 
 
 def what_is_taken_does_not_wait_for_a_merge(self, stream, part, now_s):
-    pending = dict(self._pending)
+    waited = stream.member.link.name in self.pending
     has_room = exchange_offer(self, stream, part, now_s)
-    self._pending = pending
+    if not waited:
+        self.pending.discard(stream.member.link.name)
     return has_room
 
 

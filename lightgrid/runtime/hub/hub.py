@@ -119,7 +119,7 @@ class Hub:
         """Merge all batches taken since the last time, and return what they bring."""
         with self._shared as exchange:
             merged = []
-            for name in exchange.take_pending():
+            for name in exchange.pending.take():
                 news = exchange.merge(name, self._view(name))
                 if news.ops:
                     self._commit(name, [(self._shared.ports[name].place, news.ops)])

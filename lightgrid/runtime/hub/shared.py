@@ -39,7 +39,7 @@ class Shared:
 
     def __exit__(self, *_: object) -> None:
         try:
-            has_news = self._exchange.has_news
+            has_news = self._exchange.take_news()
             if has_news:
                 self.events += self._exchange.take_events()
             for work, who in self._exchange.take_wakes():
