@@ -123,7 +123,9 @@ class Exchange:
         """Return what a work sent since the last merge, as changes of the flow's view."""
         member = self.works[name]
         merged = member.link.merge(view)
-        self._wake(name, Wake.ROOM)
+        if member.is_blocked:
+            member.is_blocked = False
+            self._wake(name, Wake.ROOM)
         if self.acks.applied(name):
             self._tell_ack(member)
         return merged
@@ -135,6 +137,8 @@ class Exchange:
 
     def take_wakes(self) -> list[tuple[str, Wake]]:
         """Return who is to look again since the last time, by the work's name."""
+        if not self._wakes:  # nearly always
+            return []
         wakes, self._wakes = self._wakes, {}
         return list(wakes)
 
@@ -252,7 +256,8 @@ class Exchange:
             link.name, all_applied=link.name not in self.pending
         ):
             self._tell_ack(member)
-        return link.replica.has_room
+        member.is_blocked = not link.replica.has_room
+        return not member.is_blocked
 
     def has_room(self, stream: Stream, now_s: float) -> bool:
         """Tell whether a delta stream may be read on; until then it counts as alive.
@@ -260,9 +265,10 @@ class Exchange:
         Raises:
             RefusedError: STREAM_SUPERSEDED.
         """
-        link = stream.member.link
-        link.renew(stream.number, now_s)
-        return link.replica.has_room
+        member = stream.member
+        member.link.renew(stream.number, now_s)
+        member.is_blocked = not member.link.replica.has_room
+        return not member.is_blocked
 
     def commands(self, stream: Stream, include_state: Value = None) -> list[Command]:
         """Return what to tell a work next; many calls some at a time, so ask until it is nothing.

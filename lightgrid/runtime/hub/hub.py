@@ -158,9 +158,7 @@ class Hub:
 
     def take_events(self) -> list[Event]:
         """Return what happened since the last time, in order."""
-        with self._shared:
-            events, self._shared.events = self._shared.events, []
-            return events
+        return self._shared.take_events()
 
     # --- the flow's thread: works ----------------------------------------------------------------
 

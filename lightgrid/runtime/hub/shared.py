@@ -33,6 +33,12 @@ class Shared:
         self._exchange = exchange
         self._lock = threading.RLock()  # see `Hub.as_one_step`
 
+    def take_events(self) -> list[Event]:
+        """Return what happened since the last time, in order."""
+        with self._lock:
+            events, self.events = self.events, []
+            return events
+
     def __enter__(self) -> Exchange:
         self._lock.acquire()
         return self._exchange

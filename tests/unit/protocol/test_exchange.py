@@ -251,6 +251,18 @@ def test_what_is_taken_waits_for_a_merge_and_says_when_to_read_no_more(flow):
     assert flow.exchange.pending.take() == []
 
 
+def test_only_a_stream_that_was_told_to_wait_is_woken_by_a_merge(flow):
+    stream = flow.join()
+    flow.offer(stream, snapshot())
+    flow.quiet()
+    flow.merge()
+    assert ("w", Wake.ROOM) not in flow.exchange.take_wakes()
+    while flow.offer(stream, change(flow.exchange.works["w"].link.acked_seq + 1)):
+        pass
+    flow.merge()
+    assert ("w", Wake.ROOM) in flow.exchange.take_wakes()
+
+
 def test_a_heartbeat_brings_nothing_to_merge(flow):
     stream = flow.join()
     flow.quiet()
