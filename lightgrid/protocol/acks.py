@@ -9,6 +9,7 @@ they are in it.
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Final
 
 _BATCHES_PER_ACK: Final = 16
@@ -57,7 +58,7 @@ class Acks:
 
     def due(self, now_s: float) -> list[str]:
         """Return the works that have waited long enough, and wait for them no more."""
-        works = [work for work, due_s in self._due_s.items() if due_s <= now_s]
+        works = [work for work, _ in takewhile(lambda due: due[1] <= now_s, self._due_s.items())]
         for work in works:
             del self._due_s[work]
         return works

@@ -4,8 +4,8 @@ What a work is told and when, who is let in, what waits for the flow's next merg
 who was silent for too long: all of that is decided here, for every work by its
 `WorkLink`, over the works by `Exchange`. Whoever drives it brings what came, the
 time, and random ids, and afterwards does three things: has those look again whom
-`wakes` names, hands `take_events` to the flow, and lets the flow merge while
-there `has_news`.
+`wakes` names, hands `take_events` to the flow, and has the flow look at these and
+merge when there is anything new, as `take_news` tells.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from lightgrid.protocol.limits import LeaseTerms, Limits
 from lightgrid.protocol.link import WorkLink
 from lightgrid.protocol.merged import Merged
 from lightgrid.protocol.messages import Batch, CallError, Command, Registration
+from lightgrid.protocol.pending import Pending
 from lightgrid.protocol.roster import ExchangeRecord, Member, Roster
 from lightgrid.protocol.stream import Stream, Wake, Wakes
 from lightgrid.protocol.sweeps import Sweeps
@@ -42,6 +43,7 @@ class Exchange:
         works: By name and by session, to be looked at.
         acks: Say when `tell_acks` is to be called next.
         wakes: Who is to look again, of those who serve works.
+        pending: The works of which there is something to merge.
 
     Not safe to share between threads.
     """
@@ -60,8 +62,8 @@ class Exchange:
         self._tree_id = tree_id
         self.works = Roster()
         self.acks = Acks()
+        self.pending = Pending()
         self._terms = terms
-        self._pending: dict[str, None] = {}  # works with something to merge, in order of arrival
         self._events: list[PeerEvent] = []
         self.wakes = Wakes()
         self._sweeps = Sweeps(now_s)
@@ -95,7 +97,7 @@ class Exchange:
         """Serve a work no longer; what it still sends does not count."""
         self.works[name].link.process_gone(None)
         self.works.remove(name)
-        self._pending.pop(name, None)
+        self.pending.discard(name)
         self.acks.forget(name)
         self.wakes.add_all(name)
 
@@ -115,26 +117,22 @@ class Exchange:
         if member is not None:
             member.link.process_gone(error, succeeded)
             member.is_silent = False
-            self._pending[name] = None
+            self.pending.add(name)
             self.wakes.add_all(name)
 
     # --- what the flow takes -------------------------------------------------------
 
-    @property
-    def has_news(self) -> bool:
-        """Whether there is something to merge, or an event."""
-        return bool(self._pending or self._events)
-
-    def take_pending(self) -> list[str]:
-        """Return the works of which there is something to merge, in order of arrival."""
-        pending, self._pending = self._pending, {}
-        return list(pending)
+    def take_news(self) -> bool:
+        """Tell whether there is more to merge than the last time, or an event."""
+        return self.pending.take_more() or bool(self._events)
 
     def merge(self, name: str, view: dict[str, Value]) -> Merged:
         """Return what a work sent since the last merge, as changes of the flow's view."""
         member = self.works[name]
         merged = member.link.merge(view)
-        self.wakes.add(name, Wake.ROOM)
+        if member.is_blocked:
+            member.is_blocked = False
+            self.wakes.add(name, Wake.ROOM)
         if not self._has_journal and self.acks.applied(name):
             self._tell_ack(member)
         return merged
@@ -184,7 +182,7 @@ class Exchange:
         member.is_silent = False
         name = member.link.name
         self.works.release(member, session_id)
-        self._pending[name] = None
+        self.pending.add(name)
         self._events.append(Left(name))
         self.wakes.add_all(name)
 
@@ -232,14 +230,15 @@ class Exchange:
         if member.is_silent:
             self._hear(member)
         if taken:
-            self._pending[link.name] = None
+            self.pending.add(link.name)
             if not self._has_journal and self.acks.taken(link.name, now_s):
                 self._tell_ack(member)
         elif part.seq == 0 and self.acks.asked(
-            link.name, all_applied=link.name not in self._pending and link.intake.is_settled
+            link.name, all_applied=link.name not in self.pending and link.intake.is_settled
         ):
             self._tell_ack(member)
-        return link.replica.has_room
+        member.is_blocked = not link.replica.has_room
+        return not member.is_blocked
 
     def has_room(self, stream: Stream, now_s: float) -> bool:
         """Tell whether a delta stream may be read on; until then it counts as alive.
@@ -247,9 +246,10 @@ class Exchange:
         Raises:
             RefusedError: As `Holder.check_live`.
         """
-        link = stream.member.link
-        link.renew(stream.number, now_s)
-        return link.replica.has_room
+        member = stream.member
+        member.link.renew(stream.number, now_s)
+        member.is_blocked = not member.link.replica.has_room
+        return not member.is_blocked
 
     def commands(self, stream: Stream, include_state: Value = None) -> list[Command]:
         """Return what to tell a work next; many calls some at a time, so ask until it is nothing.
@@ -266,8 +266,8 @@ class Exchange:
         acks, member.ack_due = member.ack_due, False
         link = member.link
         commands = link.commands(stream.told, include_state=include_state, acks=acks)
-        if link.calls.has_news:  # one that the work could not read has failed
-            self._pending[link.name] = None
+        if link.calls.has_news and link.name not in self.pending:
+            self.pending.add(link.name)  # a call that the work could not read has failed
         return commands
 
     # --- time ------------------------------------------------------------------------
@@ -316,7 +316,9 @@ class Exchange:
     def load(self, record: ExchangeRecord, now_s: float) -> list[str]:
         """Go on from what was owed; return the works that have not been added, and are lost."""
         missing = self.works.load(record, self.terms, now_s)
-        self._pending.update(dict.fromkeys(name for name in record.links if name not in missing))
+        for name in record.links:
+            if name not in missing:
+                self.pending.add(name)
         return missing
 
     # --- details -------------------------------------------------------------------------

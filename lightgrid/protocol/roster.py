@@ -23,12 +23,14 @@ class Member:
         generation: How many works have had its name.
         is_silent: Its holder was told as silent, and not heard of since.
         ack_due: An acknowledgement is to be told to it.
+        is_blocked: Its delta stream was told to read no more until the next merge.
     """
 
     link: WorkLink
     generation: int
     is_silent: bool = False
     ack_due: bool = True
+    is_blocked: bool = False
 
 
 @dataclass(slots=True, frozen=True)

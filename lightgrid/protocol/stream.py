@@ -51,5 +51,7 @@ class Wakes:
 
     def take(self) -> list[tuple[str, Wake]]:
         """Return who is to look again since the last time."""
+        if not self._waiting:  # nearly always
+            return []
         waiting, self._waiting = self._waiting, {}
         return list(waiting)

@@ -289,7 +289,7 @@ class Checks:
             self.require(
                 untold <= self.world.writes_kept, "the overlay is bounded", variable, untold
             )
-        if name not in self.server.exchange._pending:
+        if name not in self.server.exchange.pending:
             expected, view = copy_value(replica.published), self.server.view(name)
             apply_fitting(expected, [write.op for write in replica.overlay])
             self.require(

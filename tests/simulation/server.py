@@ -296,7 +296,7 @@ class Server:
 
     def run(self):
         """Bring in what was taken, as one step of the tree for each work."""
-        for name in self.exchange.take_pending():
+        for name in self.exchange.pending.take():
             merged = self.exchange.merge(name, self.view(name))
             if merged.ops:
                 self.tree.commit(name, [(("works", name, "vars"), merged.ops)], self.world.now_s)

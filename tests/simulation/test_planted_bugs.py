@@ -17,6 +17,7 @@ from lightgrid.protocol.membership import Leave, Membership
 from lightgrid.protocol.messages import Ack
 from lightgrid.protocol.outbox import Outbox
 from lightgrid.protocol.overlay import Overlay
+from lightgrid.protocol.pending import Pending
 from lightgrid.protocol.publisher import Publisher
 from lightgrid.protocol.replica import Replica
 from lightgrid.protocol.session import Lease, Session
@@ -36,7 +37,7 @@ hear = KnownCalls.hear
 membership_registered = Membership.registered
 next_message, ended = Membership.next_message, Membership.ended
 goodbye, demand_snapshot = Membership.goodbye, Outbox.demand_snapshot
-committed, sweep, take_pending = WorkLink.committed, Exchange.sweep, Exchange.take_pending
+committed, sweep, take_pending = WorkLink.committed, Exchange.sweep, Pending.take
 exchange_offer = Exchange.offer
 release, load = WorkLink.release, WorkLink.load
 load_holder, load_replica, load_calls = Holder.load, Replica.load, CallLog.load
@@ -254,9 +255,10 @@ def commands_without_a_wake(self, name):
 
 
 def what_is_taken_does_not_wait_for_a_merge(self, stream, part, now_s):
-    pending = dict(self._pending)
+    waited = stream.member.link.name in self.pending
     has_room = exchange_offer(self, stream, part, now_s)
-    self._pending = pending
+    if not waited:
+        self.pending.discard(stream.member.link.name)
     return has_room
 
 
@@ -387,7 +389,7 @@ PLANTED = [
     (Membership, "goodbye", leave_when_the_server_is_away),
     (Membership, "goodbye", leave_without_a_goodbye),
     (Exchange, "sweep", a_silent_work_hides_the_others),
-    (Exchange, "take_pending", the_first_work_of_a_step_hides_the_others),
+    (Pending, "take", the_first_work_of_a_step_hides_the_others),
     (Holder, "admit", every_launch_counts),
     (Membership, "registered", revisions_of_another_tree_count),
     (Exchange, "_end_session", a_silent_work_keeps_its_session),

@@ -119,7 +119,7 @@ class Hub:
         """Merge all batches taken since the last time, and return what they bring."""
         with self._shared as exchange:
             merged = []
-            for name in exchange.take_pending():
+            for name in exchange.pending.take():
                 news = exchange.merge(name, self._view(name))
                 if news.ops:
                     self._commit(name, [(self._shared.ports[name].place, news.ops)])
@@ -158,9 +158,7 @@ class Hub:
 
     def take_events(self) -> list[Event]:
         """Return what happened since the last time, in order."""
-        with self._shared:
-            events, self._shared.events = self._shared.events, []
-            return events
+        return self._shared.take_events()
 
     # --- the flow's thread: works ----------------------------------------------------------------
 

@@ -33,13 +33,19 @@ class Shared:
         self._exchange = exchange
         self._lock = threading.RLock()  # see `Hub.as_one_step`
 
+    def take_events(self) -> list[Event]:
+        """Return what happened since the last time, in order."""
+        with self._lock:
+            events, self.events = self.events, []
+            return events
+
     def __enter__(self) -> Exchange:
         self._lock.acquire()
         return self._exchange
 
     def __exit__(self, *_: object) -> None:
         try:
-            has_news = self._exchange.has_news
+            has_news = self._exchange.take_news()
             if has_news:
                 self.events += self._exchange.take_events()
             for work, who in self._exchange.wakes.take():

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
+from lightgrid.protocol.acks import Acks
 from lightgrid.protocol.limits import LeaseTerms
 from lightgrid.protocol.messages import Batch, Command, Registration
 from lightgrid.protocol.stream import Stream, Wake
@@ -131,9 +132,8 @@ class WorkGate:
         """
         with self._shared as exchange:
             has_room = exchange.offer(stream, part, self._shared.clock())
-            next_ack_s = exchange.acks.next_s
-        if next_ack_s is not None and self._ack_timer is None:
-            self._tell_acks_at(next_ack_s)
+            if self._ack_timer is None:
+                self._tell_acks_later(exchange.acks)
         return has_room
 
     def has_room(self, stream: Stream) -> bool:
@@ -178,15 +178,14 @@ class WorkGate:
         with self._shared as exchange:
             exchange.sweep(self._shared.clock())
 
-    def _tell_acks_at(self, at_s: float) -> None:
-        self._ack_timer = asyncio.get_running_loop().call_later(
-            at_s - self._shared.clock(), self._tell_acks
-        )
+    def _tell_acks_later(self, acks: Acks) -> None:
+        if acks.next_s is not None:
+            self._ack_timer = asyncio.get_running_loop().call_later(
+                acks.next_s - self._shared.clock(), self._tell_acks
+            )
 
     def _tell_acks(self) -> None:
         self._ack_timer = None
         with self._shared as exchange:
             exchange.tell_acks(self._shared.clock())
-            next_ack_s = exchange.acks.next_s
-        if next_ack_s is not None:
-            self._tell_acks_at(next_ack_s)
+            self._tell_acks_later(exchange.acks)

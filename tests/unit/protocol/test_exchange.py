@@ -47,12 +47,13 @@ class Flow:
         return self.exchange.offer(stream, part, self.now_s)
 
     def merge(self):
-        return [self.exchange.merge(name, self.view) for name in self.exchange.take_pending()]
+        return [self.exchange.merge(name, self.view) for name in self.exchange.pending.take()]
 
     def quiet(self):
         """Forget what was to be done until now."""
         self.exchange.take_events()
         self.exchange.wakes.take()
+        self.exchange.take_news()
 
     def sweep(self, after_s):
         self.now_s += after_s
@@ -121,15 +122,15 @@ def test_a_newer_holders_session_takes_the_place_of_the_last_one(flow):
 def test_a_goodbye_is_told_and_ends_the_session(flow):
     flow.join()
     flow.quiet()
-    assert not flow.exchange.has_news
+    assert not flow.exchange.take_news()
     flow.exchange.release("s", 0)
     assert flow.exchange.wakes.take() == ALL
-    assert flow.exchange.has_news
+    assert flow.exchange.take_news()
     assert flow.exchange.take_events() == [Left("w")]
-    assert flow.exchange.take_pending() == ["w"]
+    assert flow.exchange.pending.take() == ["w"]
     assert not flow.exchange.works.is_held("w")
     flow.exchange.release("s", 0)  # its answer was lost, maybe
-    assert not flow.exchange.has_news
+    assert not flow.exchange.take_news()
     assert reason_of(flow.exchange.open_stream, "s", "deltas") is Reason.SESSION_UNKNOWN
     assert reason_of(flow.exchange.release, "another", 0) is Reason.SESSION_UNKNOWN
 
@@ -158,7 +159,7 @@ def test_the_flow_hears_of_a_call_that_the_process_cannot_read(flow):
     flow.exchange.command("w").call(Run("c", python_arguments=b"a pickle"))
     flow.quiet()
     assert flow.exchange.commands(flow.exchange.open_stream("s", "commands"))[1:] == []
-    assert flow.exchange.has_news
+    assert flow.exchange.take_news()
     (merged,) = flow.merge()
     assert [(one.call_id, one.state) for one in merged.calls] == [("c", CallState.FAILED)]
 
@@ -176,7 +177,7 @@ def test_a_work_that_is_removed_is_no_work_and_its_streams_count_no_more(flow):
     flow.quiet()
     flow.exchange.remove_work("w")
     assert flow.exchange.wakes.take() == ALL
-    assert flow.exchange.take_pending() == []
+    assert flow.exchange.pending.take() == []
     assert flow.exchange.acks.next_s is None
     assert reason_of(flow.offer, stream, change(2)) is Reason.SESSION_UNKNOWN
     assert reason_of(flow.exchange.works.work_of, "s") is Reason.SESSION_UNKNOWN
@@ -250,7 +251,7 @@ def test_the_two_kinds_of_stream_do_not_take_over_from_each_other(flow):
 def test_what_is_taken_waits_for_a_merge_and_says_when_to_read_no_more(flow):
     stream = flow.join()
     assert flow.offer(stream, snapshot())
-    assert flow.exchange.has_news
+    assert flow.exchange.take_news()
     assert [flow.offer(stream, change(seq)) for seq in range(2, 9)] == [True] * 6 + [False]
     assert not flow.exchange.has_room(stream, flow.now_s)
     flow.quiet()
@@ -258,14 +259,26 @@ def test_what_is_taken_waits_for_a_merge_and_says_when_to_read_no_more(flow):
     assert [op.value for op in merged.ops][-1] == 2
     assert ("w", Wake.ROOM) in flow.exchange.wakes.take()
     assert flow.exchange.has_room(stream, flow.now_s)
-    assert not flow.exchange.has_news
+    assert flow.exchange.pending.take() == []
+
+
+def test_only_a_stream_that_was_told_to_wait_is_woken_by_a_merge(flow):
+    stream = flow.join()
+    flow.offer(stream, snapshot())
+    flow.quiet()
+    flow.merge()
+    assert ("w", Wake.ROOM) not in flow.exchange.wakes.take()
+    while flow.offer(stream, change(flow.exchange.works["w"].link.intake.acked_seq + 1)):
+        pass
+    flow.merge()
+    assert ("w", Wake.ROOM) in flow.exchange.wakes.take()
 
 
 def test_a_heartbeat_brings_nothing_to_merge(flow):
     stream = flow.join()
     flow.quiet()
     assert flow.offer(stream, Batch(0))
-    assert not flow.exchange.has_news
+    assert not flow.exchange.take_news()
 
 
 def test_works_are_merged_in_the_order_in_which_they_sent():
@@ -275,7 +288,7 @@ def test_works_are_merged_in_the_order_in_which_they_sent():
         flow.exchange.register(name, name, name, (), "", 0.0)
         flow.offer(flow.exchange.open_stream(name, "deltas"), snapshot())
     flow.offer(flow.join(), snapshot())
-    assert flow.exchange.take_pending() == ["v", "u", "w"]
+    assert flow.exchange.pending.take() == ["v", "u", "w"]
 
 
 def test_a_work_is_told_what_it_has_not_seen(flow):
@@ -316,14 +329,32 @@ def test_a_work_that_asks_gets_the_state_at_first(flow):
     ]
 
 
-def test_the_flow_has_news_when_something_happened_or_waits_to_be_merged(flow):
-    assert not flow.exchange.has_news
-    flow.register()
-    assert flow.exchange.has_news
+def test_everybody_looks_again_when_the_server_ends(flow):
+    flow.exchange.add_work("v", {})
     flow.quiet()
-    assert not flow.exchange.has_news
+    flow.exchange.wakes.add_all(*[one.link.name for one in flow.exchange.works])
+    assert len(flow.exchange.wakes.take()) == 6
+
+
+def test_the_flow_has_news_when_something_happened_or_is_to_be_merged(flow):
+    assert not flow.exchange.take_news()
+    flow.register()
+    assert flow.exchange.take_news()
+    flow.quiet()
+    assert not flow.exchange.take_news()
     flow.exchange.process_gone("w", None)
-    assert flow.exchange.has_news
+    assert flow.exchange.take_news()
+
+
+def test_what_waits_to_be_merged_is_news_once_and_what_comes_behind_it_again(flow):
+    stream = flow.join()
+    flow.quiet()
+    flow.offer(stream, snapshot())
+    assert flow.exchange.take_news()
+    assert not flow.exchange.take_news()
+    flow.offer(stream, change(2))
+    assert flow.exchange.take_news()
+    assert len(flow.merge()) == 1
 
 
 # --- acknowledgements ----------------------------------------------------------------
@@ -687,7 +718,7 @@ def test_a_work_that_is_no_more_is_named_and_generations_stay(flow):
     assert new.load(record, 0.0) == ["v"]
     assert new.works.generation_of("w") == 2
     assert new.works.generation_of("v") == 1
-    assert new.take_pending() == ["w"]
+    assert new.pending.take() == ["w"]
     new.register("w", "i", "s", (), "", 0.0)
     assert new.works.work_of("s") == ("w", 2)
 

@@ -190,6 +190,24 @@ def test_the_state_of_a_call_never_comes_before_its_changes(hub):
     assert hub.read((*PLACE, "c"))[1] == 3
 
 
+def test_the_flow_is_woken_by_what_a_work_sends_and_not_by_taking_it_in(hub):
+    session_id = hub.works.register("root.w", "i", [], "").session_id
+    stream = hub.works.open_stream(session_id, "deltas")
+    assert hub.wait(0)
+
+    async def offer(batch):
+        hub.works.offer(stream, batch)
+
+    asyncio.run(offer(Batch(1, [Set((), {"c": 1})], snapshot=True)))
+    assert hub.wait(0)
+    assert len(hub.take_events()) == 1
+    assert not hub.wait(0)  # the batch that waits is known of
+    asyncio.run(offer(Batch(2, [Set(("c",), 2)])))
+    assert hub.wait(0)
+    assert len(hub.merge()) == 1
+    assert not hub.wait(0)
+
+
 def test_events_keep_their_order(hub):
     hub.add_event(Heard("a"))
     hub.add_event(Heard("b"))
