@@ -34,6 +34,17 @@ TLS_CA_VARIABLE: Final = "LIGHTGRID_TLS_CA"
 LAUNCH_VARIABLE: Final = "LIGHTGRID_LAUNCH"
 #: The id of the call that a program was started for.
 CALL_VARIABLE: Final = "LIGHTGRID_CALL"
+#: What a flow tells a work, and no flow is to hand on of what another one has told it.
+TOLD_VARIABLES: Final = frozenset(
+    {
+        ADDRESS_VARIABLE,
+        WORK_VARIABLE,
+        TOKEN_VARIABLE,
+        TLS_CA_VARIABLE,
+        LAUNCH_VARIABLE,
+        CALL_VARIABLE,
+    }
+)
 
 #: Objects may hold one another.
 _MAX_SEARCH_DEPTH: Final = 8

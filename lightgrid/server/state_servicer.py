@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from lightgrid.runtime.hub import Hub, OutsideUpdate
-from lightgrid.server.edge import caller
 from lightgrid.state.delta import Path
 from lightgrid.state.tree import Change
 from lightgrid.wire.times import decode_duration
@@ -33,7 +32,6 @@ class StateServicer(state_service_pb2_grpc.StateServiceServicer):
         self, request: state_service_pb2.GetStateRequest, context: Any
     ) -> state_service_pb2.GetStateResponse:
         """Return what is at a path."""
-        caller().check_app()
         revision, value = self._hub.read(tuple(request.path))
         limit = request.max_message_bytes or self._hub.limits.max_message_bytes
         return encode_state(self._hub.tree.tree_id, revision, value, limit)
@@ -42,7 +40,6 @@ class StateServicer(state_service_pb2_grpc.StateServiceServicer):
         self, request: state_service_pb2.UpdateStateRequest, context: Any
     ) -> state_service_pb2.UpdateStateResponse:
         """Change declared variables, between two runs of the flow."""
-        caller().check_app()
         update = decode_update(request, self._hub.limits)
         answer = self._hub.outside.request(
             OutsideUpdate(update.ops, f"outside:{update.client_name}", update.expected_revision),
@@ -60,7 +57,6 @@ class StateServicer(state_service_pb2_grpc.StateServiceServicer):
         A watcher that is too slow for the changes that are kept gets a
         snapshot again: what it costs is bounded by the state.
         """
-        caller().check_app()
         hub, watched = self._hub, tuple(request.path)
         limits = hub.limits
         min_interval_s = decode_duration(request.min_interval)

@@ -1,3 +1,4 @@
+import ast
 import os
 import queue
 import signal
@@ -5,6 +6,7 @@ import sys
 
 import pytest
 
+from lightgrid.process.work_spec import TOLD_VARIABLES
 from lightgrid.runtime.launch.launcher import LaunchSpec
 from lightgrid.runtime.launch.local import LocalLauncher
 
@@ -81,6 +83,17 @@ def test_bytes_are_handed_over_and_environment_is_added(start):
     _, end, log = start(code, handed_over=b"secret", MINE="yes")
     end()
     assert log.read_text() == "secret yes\n"
+
+
+def test_what_another_flow_has_told_this_process_is_not_handed_on(start, monkeypatch):
+    for name in TOLD_VARIABLES:
+        monkeypatch.setenv(name, "of another flow")
+    monkeypatch.setenv("USERS_OWN", "yes")
+    code = "import os; print([one for one in os.environ if one.startswith(('LIGHTG', 'USERS'))])"
+    _, end, log = start(code, LIGHTGRID_WORK="root.w")
+    end()
+    names = sorted(ast.literal_eval(log.read_text()))
+    assert names == ["LIGHTGRID_LAUNCH", "LIGHTGRID_WORK", "USERS_OWN"]
 
 
 def test_a_process_is_in_a_session_of_its_own_without_input(start):
