@@ -118,6 +118,8 @@ def _execute(
     try:
         try:
             method, (args, kwargs) = getattr(work, run.method_name), _arguments(run)
+            if not callable(method):
+                raise TypeError(f"{short_name(work.name)}.{run.method_name} is not a method")
         except Exception as error:
             unreadable.append(error)
             raise

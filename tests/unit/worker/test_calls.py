@@ -94,7 +94,11 @@ def test_an_exception_fails_the_call_with_type_message_and_the_users_frames(exec
 
 
 def test_a_call_that_cannot_be_read_or_names_no_method_is_an_invalid_call(execute):
-    for end in (execute(1, method_name="nothing"), execute(python_arguments=b"no pickle")):
+    for end in (
+        execute(1, method_name="nothing"),
+        execute(1, method_name="name"),
+        execute(python_arguments=b"no pickle"),
+    ):
         assert end.error.reason is CallErrorReason.INVALID_CALL
         assert end.error.is_permanent
 
