@@ -113,9 +113,9 @@ class CallLog:
             self._note_ended_by_flow(call)
 
     def made_after(self, number: int) -> list[Call]:
-        """Return the open calls that were made after a command, oldest first; O(these)."""
+        """Return the calls to tell that were made after a command, oldest first; O(these)."""
         newest_first = takewhile(lambda call: call.number > number, reversed(self._calls.values()))
-        return [call for call in newest_first if call.is_open and not call.by_launch][::-1]
+        return [call for call in newest_first if not call.by_launch][::-1]
 
     def ended_after(self, number: int) -> list[Call]:
         """Return the calls that the flow has ended after a command, oldest first; O(these).
@@ -146,7 +146,7 @@ class CallLog:
             if call is not None and update.state > call.update.state and call.is_open:
                 call.update = update
                 self._news.append(update)
-            elif call is None and update.state.is_end:
+            elif update.state.is_end:
                 self._ended_by_flow.pop(update.call_id, None)
 
     def holder_left(self) -> None:
@@ -200,7 +200,7 @@ class CallLog:
             call.update, call.is_told = one.update, not one.by_launch  # for all that is known here
         for run in record.ended_by_flow:
             end = CallUpdate(run.call_id, CallState.CANCELLED)
-            self._note_ended_by_flow(Call(run, end, 0, is_told=True))
+            self._note_ended_by_flow(Call(run, end, 0))
         self._news = list(record.news)
 
     def _note_ended_by_flow(self, call: Call) -> None:

@@ -165,7 +165,9 @@ class Exchange:
         )
         self.wakes.add_all(name)
         if self.works.begin_session(member, registration.session_id):
-            self._hear(member)
+            if member.is_silent:
+                member.is_silent = False
+                self._events.append(Heard(name))
             self._events.append(Joined(name, user_agent, launch_id, registration.features))
         return replace(registration, tree_id=self._tree_id)
 
@@ -179,7 +181,6 @@ class Exchange:
             return
         member = self.works.of_session(session_id)
         member.link.release(final_seq)
-        member.is_silent = False
         name = member.link.name
         self.works.release(member, session_id)
         self.pending.add(name)
@@ -227,8 +228,6 @@ class Exchange:
         """
         member, link = stream.member, stream.member.link
         taken = link.offer(stream.number, part, now_s)
-        if member.is_silent:
-            self._hear(member)
         if taken:
             self.pending.add(link.name)
             if not self._has_journal and self.acks.taken(link.name, now_s):
@@ -246,10 +245,9 @@ class Exchange:
         Raises:
             RefusedError: As `Holder.check_live`.
         """
-        member = stream.member
-        member.link.renew(stream.number, now_s)
-        member.is_blocked = not member.link.replica.has_room
-        return not member.is_blocked
+        link = stream.member.link
+        link.renew(stream.number, now_s)
+        return link.replica.has_room
 
     def commands(self, stream: Stream, include_state: Value = None) -> list[Command]:
         """Return what to tell a work next; many calls some at a time, so ask until it is nothing.
@@ -289,7 +287,7 @@ class Exchange:
         for member in self.works:
             if member.link.holder.has_outstayed(now_s):
                 self._end_session(member)
-            elif not member.is_silent and member.link.holder.is_lost(now_s):
+            elif member.link.holder.is_lost(now_s):
                 member.is_silent = True
                 self._events.append(Silent(member.link.name))
                 self._end_session(member)
@@ -328,11 +326,6 @@ class Exchange:
         member.link.holder.gone()
         self.works.end_session(member)
         self.wakes.add_all(member.link.name)
-
-    def _hear(self, member: Member) -> None:
-        if member.is_silent:
-            member.is_silent = False
-            self._events.append(Heard(member.link.name))
 
     def _tell_ack(self, member: Member) -> None:
         self.acks.told(member.link.name, of_all=member.link.intake.is_settled)

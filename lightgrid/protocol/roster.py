@@ -21,7 +21,7 @@ class Member:
     Attributes:
         link: Its state machine.
         generation: How many works have had its name.
-        is_silent: Its holder was told as silent, and not heard of since.
+        is_silent: Its holder was told as silent, and nobody has joined since.
         ack_due: An acknowledgement is to be told to it.
         is_blocked: Its delta stream was told to read no more until the next merge.
     """

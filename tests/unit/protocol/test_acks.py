@@ -76,3 +76,11 @@ def test_of_a_work_that_is_removed_nothing_is_kept(acks):
     assert acks.next_s is None
     assert not acks.taken("w", 5.0)
     assert not acks.applied("w")
+
+
+def test_it_is_counted_what_was_taken_and_told_of_all_works(acks):
+    assert (acks.taken_count, acks.told_count) == (0, 0)
+    acks.taken("v", 0.0)
+    acks.taken("w", 0.0, 3)
+    acks.told("w")
+    assert (acks.taken_count, acks.told_count) == (4, 1)

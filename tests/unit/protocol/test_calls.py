@@ -66,6 +66,13 @@ def test_a_program_that_ends_in_order_has_done_the_call_that_it_was_started_for_
     ]
 
 
+def test_a_program_that_dies_fails_the_call_that_it_was_started_for():
+    log = CallLog()
+    log.add(Run("own"), by_launch=True)
+    log.process_gone(CallError("Killed", "by hand"), "")
+    assert [(u.call_id, u.state) for u in log.merge()] == [("own", CallState.FAILED)]
+
+
 def test_a_call_that_a_program_has_ended_keeps_its_end_when_the_program_ends():
     for error, succeeded in ((CallError("Killed", "by hand"), ""), (None, "own")):
         log = CallLog()

@@ -162,6 +162,9 @@ def test_the_flow_hears_of_a_call_that_the_process_cannot_read(flow):
     assert flow.exchange.take_news()
     (merged,) = flow.merge()
     assert [(one.call_id, one.state) for one in merged.calls] == [("c", CallState.FAILED)]
+    flow.exchange.commands(flow.exchange.open_stream("s", "commands"))
+    assert not flow.exchange.take_news()  # to tell commands is none for the flow
+    assert flow.exchange.pending.take() == []
 
 
 def test_a_call_that_a_program_succeeded_with_ends_so(flow):
@@ -272,6 +275,8 @@ def test_only_a_stream_that_was_told_to_wait_is_woken_by_a_merge(flow):
         pass
     flow.merge()
     assert ("w", Wake.ROOM) in flow.exchange.wakes.take()
+    flow.exchange.merge("w", flow.view)
+    assert ("w", Wake.ROOM) not in flow.exchange.wakes.take()
 
 
 def test_a_heartbeat_brings_nothing_to_merge(flow):
@@ -490,7 +495,10 @@ def test_a_work_that_has_not_left_within_its_grace_is_shown_out(flow):
     assert flow.sweep(4.0) == []  # nobody is lost
     assert reason_of(flow.offer, stream, Batch(0)) is Reason.WORK_STOPPED
     assert reason_of(flow.register) is Reason.WORK_STOPPED
+    assert reason_of(flow.exchange.works.work_of, "s") is Reason.SESSION_UNKNOWN
+    flow.quiet()
     assert flow.sweep(4.0) == []
+    assert flow.exchange.wakes.take() == []
 
 
 def test_a_work_that_may_be_again_is_not_shown_out(flow):
@@ -501,12 +509,53 @@ def test_a_work_that_may_be_again_is_not_shown_out(flow):
     flow.exchange.check_live(stream)
 
 
+def test_a_process_that_something_else_has_launched_may_join_what_the_flow_does_not_launch(flow):
+    flow.exchange.register("w", "i", "s", (), "", 0.0, "of another app")
+    assert flow.exchange.works.is_held("w")
+
+
 def test_a_process_of_an_earlier_launch_does_not_count(flow):
-    flow.exchange.works["w"].link.holder.launch_id = "second"
+    flow.exchange.command("w").allow_again("second")
     register = flow.exchange.register
     assert reason_of(register, "w", "one", "s", (), "", 0.0, "first") is Reason.EPOCH_FENCED
     assert register("w", "two", "s", (), "", 0.0, "second").epoch == 1
     assert flow.exchange.take_events() == [Joined("w", "", "second")]
+
+
+def test_launches_and_stops_outlive_the_server(flow):
+    flow.exchange.command("w").allow_again("second")
+    flow.exchange.register("w", "two", "s", (), "", flow.now_s, "second")
+    flow.exchange.command("w").stop(8.0, flow.now_s)
+    again = restarted(flow)
+    register = again.exchange.register
+    assert reason_of(register, "w", "one", "x", (), "", again.now_s, "first") is (
+        Reason.EPOCH_FENCED
+    )
+    register("w", "two", "s", (), "", again.now_s, "second")
+    stream = again.exchange.open_stream("s", "deltas")
+    again.sweep(4.0)
+    again.exchange.check_live(stream)  # it has the whole grace once more
+    again.sweep(4.0)
+    assert reason_of(again.exchange.check_live, stream) is Reason.WORK_STOPPED
+
+
+def test_what_a_process_still_says_that_has_left_or_was_replaced_is_fenced(flow):
+    stream = flow.join()
+    flow.exchange.release("s", 0)
+    assert reason_of(flow.exchange.check_live, stream) is Reason.EPOCH_FENCED
+    second = flow.join("two", "s2")
+    assert reason_of(flow.exchange.check_live, stream) is Reason.EPOCH_FENCED
+    flow.exchange.close_stream(second)
+    flow.join("three", "s3")
+    assert reason_of(flow.exchange.check_live, second) is Reason.EPOCH_FENCED
+
+
+def test_the_stream_of_a_session_that_was_given_up_says_only_that_it_is_over(flow):
+    stream = flow.join()
+    flow.pass_time(40.0)
+    assert reason_of(flow.exchange.check_live, stream) is Reason.SESSION_UNKNOWN
+    flow.join(session="s2")  # the same process
+    assert reason_of(flow.exchange.check_live, stream) is Reason.SESSION_UNKNOWN
 
 
 def test_a_registration_names_the_life_of_the_tree():
