@@ -73,3 +73,21 @@ def test_a_batch_of_just_the_limit_is_taken():
     intake.offer(Batch(5, more=True, size_bytes=600))
     whole = intake.offer(Batch(5, size_bytes=400))
     assert whole.size_bytes == 1000
+
+
+def test_a_batch_of_too_many_values_is_refused_before_it_is_whole():
+    four = Set(("x",), [1, 2, 3])
+    intake = Intake(1000, max_nodes=3)
+    assert intake.offer(Batch(1, [four], snapshot=True, more=True)) is None
+    # A container that is filled by further ops counts with each of these: hence twice as many.
+    assert intake.offer(Batch(1, [OP, OP, OP], more=True)) is None
+    assert reason_of(intake, Batch(1, [OP])) is Reason.LIMIT_EXCEEDED
+
+
+def test_parts_whose_stream_has_ended_count_no_more():
+    part = Batch(1, [OP] * 7, snapshot=True, more=True, size_bytes=1000)
+    intake = Intake(1000, max_nodes=3)
+    assert intake.offer(part) is None
+    intake.drop_staged()
+    assert intake.offer(part) is None
+    assert intake.offer(Batch(1, [])) is not None
