@@ -19,10 +19,17 @@ An app, run by run:
 
 Classes may be defined in the test's module, or in the test: they travel to the
 processes of works by value, with the functions and globals that they use.
+
+A launcher of one's own is run against what each owes, with pytest:
+
+    class TestMyLauncher(LauncherContract):
+        def make_launcher(self):
+            return MyLauncher()
 """
 
 from lightgrid.testing.app_tester import AppTester, stepping
 from lightgrid.testing.empty import EmptyFlow, EmptyWork
+from lightgrid.testing.launcher_contract import LauncherContract
 from lightgrid.testing.not_reached import NotReachedError
 from lightgrid.testing.work_run import WorkRun, run_work
 
@@ -30,6 +37,7 @@ __all__ = [
     "AppTester",
     "EmptyFlow",
     "EmptyWork",
+    "LauncherContract",
     "NotReachedError",
     "WorkRun",
     "run_work",

@@ -1,4 +1,4 @@
-"""The pages of the guide: their programs are run, and say what the pages say."""
+"""The pages of the guide, and one beside: their programs are run, and say what the pages say."""
 
 import re
 import subprocess
@@ -9,10 +9,12 @@ from integration.command import _MAIN, LIMIT_S, ROOT, Lightgrid
 
 pytestmark = pytest.mark.timeout(300)
 
-PAGES = sorted((ROOT / "docs/guide").glob("*.md"))
+GUIDE = sorted((ROOT / "docs/guide").glob("*.md"))
+PAGES = [*GUIDE, ROOT / "docs/launchers.md"]
 #: What a page types is run by the Python of the tests.
 PROGRAMS = {
     "lightgrid": [sys.executable, "-c", _MAIN],
+    "python": [sys.executable],
     "pytest": [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
 }
 
@@ -56,7 +58,7 @@ def run(command, shown, lightgrid):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
-def test_what_a_page_of_the_guide_types_says_what_the_page_shows(page, tmp_path):
+def test_what_a_page_types_says_what_the_page_shows(page, tmp_path):
     lightgrid = Lightgrid(tmp_path)
     commands = 0
     for language, content in blocks(page.read_text()):
@@ -72,7 +74,7 @@ def test_what_a_page_of_the_guide_types_says_what_the_page_shows(page, tmp_path)
 
 
 def test_the_guide_has_its_pages():
-    assert [page.stem for page in PAGES] == ["calls", "failure", "first-app", "state", "testing"]
+    assert [page.stem for page in GUIDE] == ["calls", "failure", "first-app", "state", "testing"]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ NAMES = {
         UndeclaredAttributeError UnsupportedValueError Work WorkStage WorkStageStatus WorkStatus
         WorkStopped structures
     """,
-    lightgrid.testing: "AppTester EmptyFlow EmptyWork NotReachedError WorkRun run_work stepping",
+    lightgrid.testing: """
+        AppTester EmptyFlow EmptyWork LauncherContract NotReachedError WorkRun run_work stepping
+    """,
 }
 MODULES = pytest.mark.parametrize("module", NAMES, ids=lambda module: module.__name__)
 

@@ -22,8 +22,8 @@ class LaunchSpec:
             in its environment, and is found by it.
         work: The work's name.
         command: The program and its arguments.
-        environment: Set beside what the flow's process has.
-        log_file: Where its output goes, appended.
+        environment: Set over what the flow's process has.
+        log_file: Where its output and errors go, appended.
         stop_grace_s: How long it may take to end before it is killed.
         handed_over: Bytes that the process reads from its standard input, up to its end.
     """
@@ -39,14 +39,31 @@ class LaunchSpec:
 
 #: Called once for each launch, from any thread, when its process has ended: with the launch's
 #: id and the exit code. The code is negative for the signal that killed the process, and None
-#: where it cannot be known.
+#: where it cannot be known. It may be called before `start` has returned, and never for a
+#: `start` that has raised.
 OnExit = Callable[[str, int | None], None]
 
 
 class Launcher(Protocol):
     """Starts works somewhere. One for each kind of place that works can run in.
 
-    `stop` and `kill` do nothing for a launch that has ended: its event may be on the way.
+    Its methods are called in the flow's thread, and wait for no process but `close`. Each rule
+    here is one that `lightgrid.testing.LauncherContract` tests. A process is given
+
+    - the environment of the flow's process, but for what an outer flow has told that one
+      (`TOLD_VARIABLES`); over that its own, and `LIGHTGRID_LAUNCH` with the launch's id;
+    - the flow's working folder, where it runs the same files;
+    - a session other than the flow's, so that Ctrl-C at its terminal is the flow's to answer;
+    - what is handed over on its standard input, however much and however late it reads, or
+      an input that is at its end.
+
+    When its end is told, the log has all that it wrote, and what it has started ends with it:
+    its children, and daemons in sessions of their own, which are known by `LIGHTGRID_LAUNCH`
+    in their environment where the system shows that. There may be many launches at once, and
+    several of one work: each has its own id and its own end.
+
+    `stop` and `kill` do nothing for a launch that is unknown, or has ended: its event may be
+    on the way.
     """
 
     def start(self, spec: LaunchSpec, on_exit: OnExit) -> str:
@@ -60,14 +77,19 @@ class Launcher(Protocol):
             What people find it by, such as "pid 1234".
 
         Raises:
-            OSError: It cannot be started.
+            OSError: It cannot be started. Where only the far end can know that, as of a program
+                that is not there, its end is told instead, with another code than 0.
         """
 
     def stop(self, launch_id: str) -> None:
-        """Ask a process to end; kill it, and all it started, when it has not after its grace."""
+        """Ask a process to end, by SIGTERM; it may take its grace, which this does not wait for.
+
+        When it has not ended then, it is killed with all it started. A stop right after the
+        start counts as well.
+        """
 
     def kill(self, launch_id: str) -> None:
-        """Kill a process and all it started, now."""
+        """Kill a process and all it started, now, also one that has been asked to end."""
 
     def close(self) -> None:
-        """Kill what is left."""
+        """Kill what is left with all it started, and tell the ends. May be called again."""
