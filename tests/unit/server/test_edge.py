@@ -43,7 +43,9 @@ def test_a_service_that_is_added_is_there_for_the_apps_token():
 
 
 @pytest.mark.parametrize(
-    ("token", "reason"), [(AUTH.work_token("root.w", 1), "NOT_ALLOWED"), ("x", "TOKEN_INVALID")]
+    ("token", "reason"),
+    [(AUTH.work_token("root.w", 1), "NOT_ALLOWED"), ("x", "TOKEN_INVALID")],
+    ids=["work", "stranger"],  # a token is another one in each process that collects tests
 )
 def test_a_service_that_is_added_is_closed_to_works_and_strangers(token, reason):
     with pytest.raises(grpc.RpcError) as refused:
