@@ -61,7 +61,13 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
         stack.callback(observer.ended)
         run_dir = RunDir(app_file or "<interactive>")
         stack.callback(run_dir.remove)
-        listen = Listen(options.address, options.tls_certificate, options.tls_key, options.insecure)
+        listen = Listen(
+            options.address,
+            options.tls_certificate,
+            options.tls_key,
+            options.insecure,
+            options.advertise,
+        )
         server = Server(hub, auth, listen, Rotation(*options.stream_lifetime_s))
         stack.callback(server.stop)
         logs = LogFollower(observer.printed)

@@ -41,6 +41,14 @@ def _check_address(_ctx: click.Context, _parameter: click.Parameter, text: str) 
     return OptionChecker("flow").address("--listen", text)
 
 
+def _check_advertised(
+    _ctx: click.Context, _parameter: click.Parameter, text: str | None
+) -> str | None:
+    from lightgrid.component.options import OptionChecker
+
+    return OptionChecker("flow").advertised_or_none("--advertise", text)
+
+
 @click.command(
     "flow",
     short_help="Run an app.",
@@ -53,6 +61,13 @@ def _check_address(_ctx: click.Context, _parameter: click.Parameter, text: str) 
     default="127.0.0.1:0",
     callback=_check_address,
     help="Where to listen.",
+)
+@click.option(
+    "--advertise",
+    metavar="HOST[:PORT]",
+    callback=_check_advertised,
+    help="What works and commands are told to dial; by default the host of --listen, or this "
+    "machine's address where that is 0.0.0.0 or [::].",
 )
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="PEM file; with --tls-key.")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="PEM file.")
@@ -78,6 +93,7 @@ def _check_address(_ctx: click.Context, _parameter: click.Parameter, text: str) 
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def command(
     listen: str,
+    advertise: str | None,
     tls_cert: Path | None,
     tls_key: Path | None,
     insecure: bool,
@@ -105,7 +121,15 @@ def command(
     # Before the file is loaded: loggers that it sets up are to write above the table.
     observer = make_observer(log_level.upper())
     _show_log()
-    options = RunOptions(listen, tls_cert, tls_key, insecure, environment, log_level.upper())
+    options = RunOptions(
+        address=listen,
+        advertise=advertise,
+        tls_certificate=tls_cert,
+        tls_key=tls_key,
+        insecure=insecure,
+        environment=environment,
+        log_level=log_level.upper(),
+    )
     order = Order(options, observer)
     try:
         module = _load(file, args, order, as_module=as_module)

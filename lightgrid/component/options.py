@@ -7,8 +7,10 @@ works, flows, apps, tests and commands passes through here first.
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import math
+import re
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
@@ -20,6 +22,8 @@ from lightgrid.errors import OptionError
 #: Some 30 years. Above it the clocks of operating systems overflow, each at a place of its own.
 MAX_SECONDS: Final = 1e9
 _MAX_PORT: Final = 65535
+#: A name, an IPv4 address, or an IPv6 address in brackets; and a port or none.
+_DIALLED: Final = re.compile(r"(?:\[([^\[\]]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?")
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
@@ -111,6 +115,17 @@ class OptionChecker:
                 return value
         raise self._refusal(
             option, value, f"HOST:PORT with a port up to {_MAX_PORT}, where 0 is any free one"
+        )
+
+    def advertised_or_none(self, option: str, value: object) -> str | None:
+        """Take what others are to dial, HOST or HOST:PORT; None for where the server listens."""
+        if value is None or (isinstance(value, str) and _can_be_dialled(value)):
+            return value
+        raise self._refusal(
+            option,
+            value,
+            f"HOST or HOST:PORT that others can dial, with a port from 1 to {_MAX_PORT} and an "
+            "IPv6 address in brackets; 0.0.0.0 and [::] are no host",
         )
 
     def text(self, option: str, value: object, allowed: str) -> str:
@@ -206,6 +221,21 @@ def _number(value: object) -> float | None:
     except OverflowError:
         return None
     return number if math.isfinite(number) else None
+
+
+def _can_be_dialled(text: str) -> bool:
+    parts = _DIALLED.fullmatch(text)
+    if parts is None:
+        return False
+    in_brackets, host, port = parts.groups()
+    if port is not None and not 1 <= int(port) <= _MAX_PORT:
+        return False
+    if in_brackets is None:
+        return bool(host.strip("0."))  # "0" and "0.0" are 0.0.0.0 as well
+    try:
+        return not ipaddress.IPv6Address(in_brackets).is_unspecified
+    except ValueError:
+        return False
 
 
 def _is_unicode(text: str) -> bool:

@@ -21,6 +21,10 @@ class RunOptions:
 
     Attributes:
         address: Where to listen, HOST:PORT; port 0 for a free one.
+        advertise: What works and commands are told to dial, HOST or HOST:PORT, where that
+            is not `address`: a name that a certificate is for, or a port that is forwarded.
+            None for the host of `address`; if that is every interface (0.0.0.0, [::]), for the
+            address by which this machine reaches others.
         tls_certificate: PEM file; with `tls_key`, the server speaks TLS.
         tls_key: PEM file.
         insecure: Allow another interface than loopback without TLS.
@@ -37,6 +41,7 @@ class RunOptions:
     """
 
     address: str = "127.0.0.1:0"
+    advertise: str | None = field(default=None, kw_only=True)
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     insecure: bool = False
@@ -51,6 +56,7 @@ class RunOptions:
         """Refuse what no app can be run with, at the line that gives it."""
         given = OptionChecker("RunOptions")
         given.address("address", self.address)
+        given.advertised_or_none("advertise", self.advertise)
         for name in ("tls_certificate", "tls_key"):
             if getattr(self, name) is not None:
                 given.kind(name, getattr(self, name), Path, "a pathlib.Path, or None for no TLS")

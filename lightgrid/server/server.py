@@ -23,6 +23,7 @@ from grpc_health.v1.health import aio as health_aio
 from lightgrid.component.options import OptionChecker
 from lightgrid.errors import LightgridError
 from lightgrid.runtime.hub import Hub
+from lightgrid.server.advertised import advertised_address
 from lightgrid.server.auth import Auth
 from lightgrid.server.delta_servicer import DeltaServicer
 from lightgrid.server.edge import Edge
@@ -62,12 +63,14 @@ class Listen:
         certificate: PEM file, for TLS.
         key: PEM file, for TLS.
         insecure: Allow another interface than loopback without TLS.
+        advertise: What peers are told to dial, HOST or HOST:PORT, if that is not `address`.
     """
 
     address: str = "127.0.0.1:0"
     certificate: Path | None = None
     key: Path | None = None
     insecure: bool = False
+    advertise: str | None = None
 
     def check(self) -> None:
         """Refuse what would show an app to others by mistake.
@@ -75,7 +78,9 @@ class Listen:
         Raises:
             LightgridError: Another interface than loopback without TLS.
         """
-        OptionChecker("Listen").address("address", self.address)
+        given = OptionChecker("Listen")
+        given.address("address", self.address)
+        given.advertised_or_none("advertise", self.advertise)
         host = self.address.rpartition(":")[0]
         if (self.certificate is None) != (self.key is None):
             raise LightgridError("TLS needs both a certificate and a key")
@@ -113,7 +118,7 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Where it listens, HOST:PORT; once it does."""
+        """What peers dial, HOST:PORT; once it listens."""
         return self._ready.result()
 
     def stop(self) -> None:
@@ -157,7 +162,7 @@ class Server:
     def _bind(self, server: grpc.aio.Server) -> str:
         host, _, port_text = self._listen.address.rpartition(":")
         try:
-            _try_to_listen(host.strip("[]"), int(port_text))
+            resolved = _try_to_listen(host.strip("[]"), int(port_text))
             if self._listen.certificate is not None and self._listen.key is not None:
                 pair = _read_tls_files(self._listen.certificate, self._listen.key)
                 credentials = grpc.ssl_server_credentials([pair])
@@ -172,7 +177,7 @@ class Server:
             raise LightgridError(
                 f"cannot listen on {self._listen.address}: {cause}{hint}"
             ) from error
-        return f"{host}:{port}"
+        return advertised_address(f"{host}:{port}", resolved, self._listen.advertise)
 
     async def _sweep_leases(self) -> None:
         while True:
@@ -215,8 +220,11 @@ def _read_tls_files(certificate: Path, key: Path) -> tuple[bytes, bytes]:
     return contents[key], contents[certificate]
 
 
-def _try_to_listen(host: str, port: int) -> None:
+def _try_to_listen(host: str, port: int) -> str:
     """Find out why an address cannot be had; gRPC would write it on stderr, in its own words.
+
+    Returns:
+        The IP address that the host stands for.
 
     Raises:
         OSError: None of the host's addresses can.
@@ -232,5 +240,5 @@ def _try_to_listen(host: str, port: int) -> None:
         except OSError as error:
             errors.append(error)
         else:
-            return
+            return str(place[0])
     raise errors[0]

@@ -69,7 +69,7 @@ class AppTester:
         seen: What `see` returned, after each run of the root flow and at the end.
         printed: What works have printed: names and lines.
         statuses: Where works stood, one after another: names and statuses.
-        address: Where its server listens.
+        address: What its works and clients dial, HOST:PORT.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ class Observer:
     """
 
     def started(self, app_name: str, address: str) -> None:
-        """The server listens."""
+        """The server listens; `address` is what others dial."""
 
     def work_added(self, work: str) -> None:
         """A work is in the tree."""

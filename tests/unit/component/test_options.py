@@ -167,6 +167,14 @@ def test_a_schedule_of_none_is_refused_with_what_it_can_be(arguments, option):
         ({"address": "127.0.0.1"}, "HOST:PORT"),
         ({"address": "127.0.0.1:65536"}, "HOST:PORT with a port up to 65535"),
         ({"address": "127.0.0.1:-1"}, "HOST:PORT"),
+        *(
+            ({"advertise": host}, "HOST or HOST:PORT that others can dial")
+            for host in (
+                *("", 5, b"flow", ":80", "flow:", "flow:0", "flow:65536", "flow:http", "a b"),
+                *("http://flow", "me@flow", "flow/x", "flow\n", "::1", "fd00::1:80", "[flow]:80"),
+                *("0.0.0.0", "0.0.0.0:80", "0", "[::]", "[::]:80", "[0::0]", "*"),
+            )
+        ),
         ({"tls_certificate": "cert.pem"}, "pathlib.Path"),
         ({"insecure": "no"}, "True or False"),
         ({"environment": [("A", "1")]}, "a dict of texts"),
@@ -183,6 +191,13 @@ def test_a_schedule_of_none_is_refused_with_what_it_can_be(arguments, option):
 )
 def test_an_app_is_not_begun_with_options_that_it_cannot_be_run_with(options, told):
     refused(lambda: L.RunOptions(**options), "RunOptions: ", told)
+
+
+@pytest.mark.parametrize(
+    "host", ["flow", "flow.example.org:80", "10.0.0.1", "10.0.0.1:65535", "[fd00::1]", "[::1]:1"]
+)
+def test_what_others_dial_is_a_host_with_or_without_a_port(host):
+    assert L.RunOptions(advertise=host).advertise == host
 
 
 def test_a_level_may_be_in_small_letters():
