@@ -123,7 +123,7 @@ class Membership:
         self._terms = LeaseTerms()
         self._last_session_id = ""
         self._tree_id = ""
-        self._answered_at_s: float | None = None  # the server, the last time
+        self._answered_at_s: float | None = None  # the server, the last time; or not, the first
         self._failures = 0  # attempts in a row that came to nothing
         self._begun_at_s = 0.0
         self._begun_acked_seq = 0
@@ -139,8 +139,6 @@ class Membership:
     def begin(self, now_s: float) -> None:
         """Note that an attempt to register begins."""
         self._begun_at_s, self._begun_acked_seq = now_s, self._outbox.acked_seq
-        if self._answered_at_s is None:
-            self._answered_at_s = now_s
 
     def registered(self, registration: Registration) -> None:
         """Note that the server took the process; its streams are to be opened."""

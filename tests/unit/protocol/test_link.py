@@ -9,6 +9,7 @@ from lightgrid.protocol import holder as holder_module
 from lightgrid.protocol.features import PYTHON_ARGUMENTS, UPDATES
 from lightgrid.protocol.limits import LeaseTerms, Limits
 from lightgrid.protocol.link import WorkLink
+from lightgrid.protocol.link_statistics import statistics_of
 from lightgrid.protocol.messages import (
     Ack,
     Batch,
@@ -448,3 +449,53 @@ def test_a_work_that_gets_the_state_at_first_has_seen_all_that_the_flow_wrote():
     told = Told()
     _, update = link.commands(told, include_state={"x": ["a"]})
     assert (update.revision, told.revision) == (1, 1)
+
+
+def test_of_calls_that_the_flow_has_ended_the_next_process_hears_nothing():
+    for is_gone in (True, False):
+        link = new_link()
+        join(link)
+        link.call(Run("c"))
+        told_of(link, Told(), Run)
+        link.calls.end("c")
+        assert [one.run.call_id for one in link.calls.ended_after(0)] == ["c"]
+        if is_gone:
+            link.process_gone(None)
+            assert link.calls.ended_after(0) == []
+        else:
+            link.session.end_streams()
+        link.register("two", "session of two", (), TERMS, 1.0)
+        assert told_of(link, Told(), Cancel) == []
+
+
+def test_a_work_that_could_take_updates_gets_none_unless_the_flow_lets_it():
+    link = new_link()
+    join(link, features=(UPDATES,))
+    assert not link.replica.receives_updates
+
+
+def test_the_writes_before_a_call_are_told_by_updates_where_there_are_such():
+    link = new_link(receives_updates=True)
+    join(link, features=(UPDATES,))
+    flow_writes(link, 1, "a")
+    link.call(Run("c"))
+    (call,) = link.calls.open_calls()
+    assert call.run.revision == 0
+
+
+def test_what_a_journal_has_of_another_session_acknowledges_nothing():
+    link = new_link(has_journal=True)
+    link.offer(join(link), SNAPSHOT, 0.0)
+    assert link.committed(("another session", 1)) == 0
+    assert link.intake.acked_seq == 0
+    assert link.committed(("session of one", 1)) == 1
+    assert link.intake.acked_seq == 1
+
+
+def test_statistics_say_how_far_a_work_is():
+    link = new_link()
+    link.offer(join(link), SNAPSHOT, 0.0)
+    link.call(Run("c"))
+    link.call(Run("d"))
+    found = statistics_of(link)
+    assert (found.is_held, found.last_seq, found.pending_ops, found.open_calls) == (True, 1, 1, 2)

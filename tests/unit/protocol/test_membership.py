@@ -27,11 +27,17 @@ class Work:
         self.outbox = Outbox(lambda: {"x": 1})
         self.membership = Membership(self.outbox, lambda: 0.5, **options)
 
-    def join(self, now_s=0.0, *, session="s", acked_seq=0, snapshot=False, terms=None):
+    def join(self, now_s=0.0, *, session="s", acked_seq=0, snapshot=False, terms=None, tree_id=""):
         self.membership.begin(now_s)
         terms = LeaseTerms() if terms is None else terms
         limits = Limits(max_nodes=7)
-        self.membership.registered(Registration(session, 1, acked_seq, snapshot, terms, limits))
+        self.membership.registered(
+            Registration(session, 1, acked_seq, snapshot, terms, limits, tree_id=tree_id)
+        )
+
+    def fail_to_reach(self, now_s):
+        self.membership.begin(now_s)
+        return self.end(LOST, now_s)
 
     def come_up(self, now_s=0.0, **options):
         self.join(now_s, **options)
@@ -162,6 +168,42 @@ def test_the_minute_begins_anew_after_a_session(work):
 def test_one_that_does_not_wait_leaves_a_held_work_at_once():
     work = Work(waits_for_holder=False)
     assert isinstance(work.end(refused(Reason.WORK_HELD)), Leave)
+
+
+def test_a_server_that_does_not_answer_is_tried_for_as_long_as_it_has_said(work):
+    work.join(0.0, terms=LeaseTerms(rejoin_timeout_s=15.0))
+    assert work.end(None, 100.0) == Again(0.0)  # until then it was there
+    assert isinstance(work.fail_to_reach(115.0), Again)
+    assert work.fail_to_reach(115.1) == Leave(LOST)
+    assert work.membership.is_over
+
+
+def test_a_server_that_refuses_has_answered(work):
+    work.join(0.0, terms=LeaseTerms(rejoin_timeout_s=15.0))
+    work.end(LOST, 0.0)
+    work.membership.begin(14.0)
+    work.end(refused(Reason.WORK_HELD), 14.0)
+    assert isinstance(work.fail_to_reach(29.0), Again)
+    assert work.fail_to_reach(29.1) == Leave(LOST)
+
+
+def test_a_server_that_never_answered_is_tried_for_a_minute_from_the_first_time(work):
+    assert isinstance(work.fail_to_reach(100.0), Again)
+    assert isinstance(work.fail_to_reach(160.0), Again)
+    assert work.fail_to_reach(160.1) == Leave(LOST)
+
+
+def test_revisions_of_another_tree_mean_nothing(work):
+    work.outbox.seen_revision = 7
+    work.join(tree_id="a")
+    assert work.membership.open_commands() == 7  # it may have come with the start
+    work.join(tree_id="a")
+    assert work.membership.open_commands() == 7
+    work.join(tree_id="b")
+    assert work.membership.open_commands() == 0
+    work.outbox.seen_revision = 9
+    work.join(tree_id="b")
+    assert work.membership.open_commands() == 9
 
 
 def test_a_session_brings_the_limits_and_the_outbox_hears_how_far_the_server_is(work):
