@@ -165,9 +165,7 @@ class Exchange:
         )
         self.wakes.add_all(name)
         if self.works.begin_session(member, registration.session_id):
-            if member.is_silent:
-                member.is_silent = False
-                self._events.append(Heard(name))
+            self._hear(member)
             self._events.append(Joined(name, user_agent, launch_id, registration.features))
         return replace(registration, tree_id=self._tree_id)
 
@@ -326,6 +324,11 @@ class Exchange:
         member.link.holder.gone()
         self.works.end_session(member)
         self.wakes.add_all(member.link.name)
+
+    def _hear(self, member: Member) -> None:
+        if member.is_silent:
+            member.is_silent = False
+            self._events.append(Heard(member.link.name))
 
     def _tell_ack(self, member: Member) -> None:
         self.acks.told(member.link.name, of_all=member.link.intake.is_settled)
