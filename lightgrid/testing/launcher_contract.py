@@ -19,8 +19,7 @@ from lightgrid.process.work_spec import CALL_VARIABLE, LAUNCH_VARIABLE, TOLD_VAR
 from lightgrid.runtime.launch.launcher import Launcher, LaunchSpec
 from lightgrid.testing.line import Line
 
-#: Longer than a test takes: what lasts so long is there until it is ended.
-_FOREVER_S = 600.0
+_FOREVER_S = 600.0  # longer than a test takes: there until it is ended
 _SLEEP = f"time.sleep({_FOREVER_S})"
 _IMPORTS = "import hashlib, os, signal, socket, sys, time\n"
 #: What a process that holds a line can do with it; see `Line`.
@@ -203,10 +202,11 @@ class LauncherContract:
         line.wait_until_let_go(self.patience_s)
 
     def test_what_it_leaves_behind_ends_with_it(self) -> None:
-        """A child that the program has not waited for."""
+        """A child that it has not waited for."""
         line = self._line()
-        launch = self._start("is_child = os.fork() == 0; ready(); is_child and hold()", line)
+        launch = self._start("end = hold if os.fork() == 0 else wait; ready(); end()", line)
         line.wait_for(2, self.patience_s)
+        line.answer()
         self._ended(launch, 0)
         line.wait_until_let_go(self.patience_s)
 
