@@ -126,7 +126,6 @@ class Holder:
             features,
             lease,
             last_stream=last_stream,
-            first_stream=last_stream,
             took_over=took_over,
         )
         return self.session
@@ -228,7 +227,6 @@ class Holder:
                 kept.features,
                 lease,
                 last_stream=kept.last_stream,
-                first_stream=kept.last_stream,
                 is_awaited=not record.is_gone,
             )
         self._is_gone = record.is_gone

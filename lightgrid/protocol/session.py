@@ -35,7 +35,7 @@ class Session:
             that only rise: an older stream of a kind was superseded.
         last_stream: The newest stream's number. The next holder goes on from it, or
             a half-open stream of this one would pass for one of its own.
-        first_stream: Streams with a higher number are its own.
+        first_stream: The newest stream of the holder before; higher numbers are its own.
         took_over: Its holder is another one than the holder before.
         is_awaited: The server has begun anew since: for as long as the lease lasts the
             holder is expected back, and keeps the name as if it were connected.
@@ -48,9 +48,12 @@ class Session:
     lease: Lease
     streams: dict[str, int] = field(default_factory=dict)
     last_stream: int = 0
-    first_stream: int = 0
+    first_stream: int = field(init=False)
     took_over: bool = False
     is_awaited: bool = False
+
+    def __post_init__(self) -> None:
+        self.first_stream = self.last_stream
 
     @property
     def is_connected(self) -> bool:
