@@ -1,5 +1,6 @@
 """A program that is started by one call and takes the next ones as commands."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -25,12 +26,18 @@ class Root(L.Flow):
         pass
 
 
-def test_a_program_that_listens_gets_further_calls_as_commands_and_ends_them_itself():
+@contextlib.contextmanager
+def started_by(how):
+    """An app whose program was started by a call with this argument, which says what it does."""
     root = Root()
-    work = root.w
     with stepping(root) as app:
         app.run_until(lambda: True)
-        work.run("serve")
+        root.w.run(how)
+        yield app, root.w
+
+
+def test_a_program_that_listens_gets_further_calls_as_commands_and_ends_them_itself():
+    with started_by("serve") as (app, work):
         app.run_until(lambda: work.joined == 1)
         pid = app.pid_of(work)
         for number in (5, 6):
@@ -45,11 +52,7 @@ def test_a_program_that_listens_gets_further_calls_as_commands_and_ends_them_its
 
 
 def test_a_program_that_lists_no_calls_is_started_for_each():
-    root = Root()
-    work = root.w
-    with stepping(root) as app:
-        app.run_until(lambda: True)
-        work.run("deaf")
+    with started_by("deaf") as (app, work):
         app.run_until(lambda: work.joined == 1)
         first = app.pid_of(work)
         work.run("answer")
@@ -62,11 +65,7 @@ def test_a_program_that_lists_no_calls_is_started_for_each():
 
 
 def test_a_call_that_its_program_has_ended_keeps_its_end_whatever_the_exit_code():
-    root = Root()
-    work = root.w
-    with stepping(root) as app:
-        app.run_until(lambda: True)
-        work.run("answer")
+    with started_by("answer") as (app, work):
         app.run_until(lambda: work.has_succeeded)
         assert work.status.result == 42
         app.run_until(lambda: app.is_gone(app.pid_of(work)))
@@ -76,11 +75,7 @@ def test_a_call_that_its_program_has_ended_keeps_its_end_whatever_the_exit_code(
 
 
 def test_exit_code_0_ends_only_the_call_that_started_the_program():
-    root = Root()
-    work = root.w
-    with stepping(root) as app:
-        app.run_until(lambda: True)
-        work.run("serve")
+    with started_by("serve") as (app, work):
         app.run_until(lambda: work.joined == 1)
         work.run("hang")
         app.run_until(lambda: work.num_successes == 1)

@@ -1,113 +1,46 @@
 """The delta and work services, spoken to by hand: what a peer may send, and what it gets."""
 
 import contextlib
-import queue
 import secrets
-import threading
-import time
 
 import grpc
 import pytest
+from integration import wire_peer
+from integration.wire_peer import LIMITS, MIB, TIMEOUT_S, WireFlow, wait_until
 
 from lightgrid.errors import LightgridError, RefusedError
-from lightgrid.protocol.limits import LeaseTerms, Limits
+from lightgrid.protocol.limits import LeaseTerms
 from lightgrid.protocol.messages import Run
 from lightgrid.runtime.hub import Hub
 from lightgrid.server.auth import Auth
 from lightgrid.server.server import Listen, Server
-from lightgrid.state.delta import Set, Splice
+from lightgrid.state.delta import Splice
 from lightgrid.wire.rpc_errors import from_rpc_error
 from lightgrid.wire.values import encode_value
 from lightgrid_protos.v1 import (
-    delta_service_pb2,
-    delta_service_pb2_grpc,
     value_pb2,
-    work_service_pb2,
-    work_service_pb2_grpc,
 )
 
-TIMEOUT_S = 30.0
-MIB = 2**20
-TERMS = LeaseTerms()
-LIMITS = Limits(max_message_bytes=MIB, max_batch_bytes=2 * MIB, max_nodes=1000)
 
-
-class Flow:
-    """A hub and its server; merges when it is told to."""
-
-    def __init__(self, terms=TERMS):
-        self.hub, self.auth = Hub(LIMITS, terms), Auth()
-        self.hub.commit("root", [((), [Set((), {"works": {}})])])
-        self.server = Server(self.hub, self.auth, Listen())
-        self.channel = grpc.insecure_channel(
-            self.server.start(), [("grpc.max_send_message_length", -1)]
-        )
-        self.works = work_service_pb2_grpc.WorkServiceStub(self.channel)
-        self.deltas = delta_service_pb2_grpc.DeltaServiceStub(self.channel)
-        self.count = 0
-
-    def close(self):
-        self.channel.close()
-        self.server.stop()
+class Flow(WireFlow):
+    """A server whose works speak plain Python values."""
 
     def peer(self):
         """Return someone who can be a work of his own."""
         self.count += 1
-        return Peer(self, f"w{self.count}")
-
-    def value_of(self, peer):
-        self.hub.merge()
-        return self.hub.read(("works", peer.name, "vars"))[1]
+        return Peer(self, f"w{self.count}", {"c": 0, "items": []}, {})
 
 
-class Peer:
+class Peer(wire_peer.Peer):
     """Speaks for one work."""
 
-    def __init__(self, flow, name):
-        self.flow, self.name, self.work = flow, name, f"root.{name}"
-        variables = {"c": 0, "items": []}
-        node = {"vars": dict(variables)}
-        flow.hub.commit("root", [(("works",), [Set((name,), node)])])
-        flow.hub.add_work(self.work, ("works", name, "vars"), variables, receives_updates=False)
-        token = flow.auth.work_token(self.work, 1)
-        self.metadata = (("authorization", f"Bearer {token}"),)
-        self.session_id = ""
-
-    def register(self, instance_id="one"):
-        answer = self.flow.works.RegisterWork(
-            work_service_pb2.RegisterWorkRequest(work=self.work, instance_id=instance_id),
-            metadata=self.metadata,
-            timeout=TIMEOUT_S,
-        )
-        self.session_id = answer.session_id
-        return answer
-
-    def joined(self):
-        self.register()
-        self.send(self.snapshot(1))
-        return self
-
     def batch(self, seq, *ops, **fields):
-        """Return a batch; ops are (path, value), or a DeltaOp made by hand."""
-        message = delta_service_pb2.StreamDeltasRequest(
-            session_id=self.session_id, seq=seq, **fields
-        )
-        for path, value in ops:
-            op = message.ops.add(path=path)
-            if isinstance(value, value_pb2.Value):
-                op.set.CopyFrom(value)
-            elif value is not None:
-                encode_value(value, op.set)
-        return message
+        """Return a batch; ops are (path, value), or (path, None) without an action."""
+        encoded = ((path, value if value is None else as_message(value)) for path, value in ops)
+        return super().batch(seq, *encoded, **fields)
 
     def snapshot(self, seq, value=None):
         return self.batch(seq, ((), value or {"c": 0, "items": []}), snapshot=True)
-
-    def send(self, *batches):
-        """Send batches on a stream of their own; return how far the server got."""
-        return self.flow.deltas.StreamDeltas(
-            iter(batches), metadata=self.metadata, timeout=TIMEOUT_S
-        ).acked_seq
 
     def refusal(self, *batches):
         """Send what is refused; return how."""
@@ -116,46 +49,31 @@ class Peer:
     def stream(self):
         return Stream(self)
 
-    def release(self, final_seq):
-        request = work_service_pb2.ReleaseWorkRequest(
-            session_id=self.session_id, final_seq=final_seq
-        )
-        return self.flow.works.ReleaseWork(request, metadata=self.metadata, timeout=TIMEOUT_S)
-
-    def commands(self):
-        request = work_service_pb2.WatchCommandsRequest(session_id=self.session_id)
-        return self.flow.works.WatchCommands(request, metadata=self.metadata, timeout=TIMEOUT_S)
-
     @contextlib.contextmanager
     def told(self, count):
-        """Yield the first commands of a stream of their own."""
+        """Yield the first commands of a stream of their own, which is open meanwhile."""
         commands = self.commands()
         yield [next(commands) for _ in range(count)]
         commands.cancel()
 
 
-class Stream:
+class Stream(wire_peer.OpenStream):
     """A delta stream that stays open."""
-
-    def __init__(self, peer):
-        self.queue = queue.SimpleQueue()
-        self.call = peer.flow.deltas.StreamDeltas.future(
-            iter(self.queue.get, None), metadata=peer.metadata, timeout=TIMEOUT_S
-        )
-
-    def put(self, *batches):
-        for batch in batches:
-            self.queue.put(batch)
-
-    def end(self):
-        self.queue.put(None)
-        return self.call.result().acked_seq
 
     def refusal(self):
         try:
             return refused(self.call.result)
         finally:
-            self.queue.put(None)
+            self.put(None)
+
+
+def as_message(value):
+    """Return a value as it travels."""
+    if isinstance(value, value_pb2.Value):
+        return value
+    message = value_pb2.Value()
+    encode_value(value, message)
+    return message
 
 
 def refused(call):
@@ -165,13 +83,6 @@ def refused(call):
     assert isinstance(error, RefusedError), error
     error.code = caught.value.code().name
     return error
-
-
-def wait_until(condition):
-    deadline_s = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline_s, "never"
-        threading.Event().wait(0.005)
 
 
 @pytest.fixture(scope="module")
@@ -193,13 +104,13 @@ def test_an_op_that_is_not_known_is_refused_and_nothing_of_its_batch_counts(flow
     error = peer.refusal(peer.batch(2, (["c"], 1), (["c"], None)))
     assert (error.code, error.reason.value) == ("UNIMPLEMENTED", "UNKNOWN_OP")
     assert error.facts["path"] == "c"
-    assert flow.value_of(peer)["c"] == 0
+    assert peer.value()["c"] == 0
 
 
 def test_a_value_kind_that_is_not_known_is_refused_and_not_read_as_none(flow, peer):
     error = peer.refusal(peer.batch(2, (["c"], value_pb2.Value())))
     assert (error.code, error.reason.value) == ("UNIMPLEMENTED", "UNKNOWN_VALUE_KIND")
-    assert flow.value_of(peer)["c"] == 0
+    assert peer.value()["c"] == 0
 
 
 @pytest.mark.parametrize(
@@ -216,25 +127,25 @@ def test_a_value_kind_that_is_not_known_is_refused_and_not_read_as_none(flow, pe
 def test_a_path_that_leads_out_of_the_declared_variables_is_refused(flow, peer, path):
     error = peer.refusal(peer.batch(2, (path, 1)))
     assert error.reason.value in ("SNAPSHOT_REQUIRED", "BAD_OP")
-    assert flow.value_of(peer) == {"c": 0, "items": []}
+    assert peer.value() == {"c": 0, "items": []}
 
 
 def test_undeclared_names_in_a_snapshot_are_refused(flow, peer):
     error = peer.refusal(peer.snapshot(2, {"c": 1, "__class__": 2}))
     assert (error.code, error.reason.value) == ("INVALID_ARGUMENT", "BAD_OP")
     assert "__class__" in str(error)
-    assert flow.value_of(peer)["c"] == 0
+    assert peer.value()["c"] == 0
 
 
 def test_a_dunder_key_inside_a_dict_is_a_key_like_any_other(flow, peer):
     assert peer.send(peer.batch(2, (["items"], [{"__class__": "x"}]))) == 2
-    assert flow.value_of(peer)["items"] == [{"__class__": "x"}]
+    assert peer.value()["items"] == [{"__class__": "x"}]
 
 
 def test_a_message_of_10_mib_is_refused(flow, peer):
     error = peer.refusal(peer.batch(2, (["c"], "x" * (10 * MIB))))
     assert (error.code, error.reason.value) == ("RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED")
-    assert flow.value_of(peer)["c"] == 0
+    assert peer.value()["c"] == 0
 
 
 @pytest.mark.parametrize("size_bytes", [MIB + 70_000, 2 * MIB, 3 * MIB])
@@ -242,7 +153,7 @@ def test_a_message_over_the_limit_is_refused_by_the_name_of_the_limit(flow, peer
     error = peer.refusal(peer.batch(2, (["c"], "x" * size_bytes)))
     assert (error.code, error.facts["limit"]) == ("RESOURCE_EXHAUSTED", "max_message_bytes")
     assert error.facts["value"] == str(MIB)
-    assert flow.value_of(peer)["c"] == 0
+    assert peer.value()["c"] == 0
 
 
 def test_a_batch_in_parts_is_refused_over_its_limit(flow, peer):
@@ -250,7 +161,7 @@ def test_a_batch_in_parts_is_refused_over_its_limit(flow, peer):
     error = peer.refusal(*parts)
     assert (error.code, error.facts["limit"]) == ("RESOURCE_EXHAUSTED", "max_batch_bytes")
     assert error.facts["value"] == str(2 * MIB)
-    assert flow.value_of(peer)["c"] == 0
+    assert peer.value()["c"] == 0
 
 
 def test_too_many_ops_and_too_long_paths_are_refused_by_name(flow, peer):
@@ -272,7 +183,7 @@ def nested(depth):
 def test_a_value_that_is_nested_too_deep_is_refused_by_name(flow, peer):
     error = peer.refusal(peer.batch(2, (["items"], nested(LIMITS.max_value_depth + 1))))
     assert (error.code, error.facts["limit"]) == ("RESOURCE_EXHAUSTED", "max_value_depth")
-    assert flow.value_of(peer)["items"] == []
+    assert peer.value()["items"] == []
 
 
 def field(number, content):
@@ -296,7 +207,7 @@ def test_a_value_that_no_parser_takes_ends_the_stream_and_nothing_else(flow, pee
     assert (error.code, error.reason.value) == ("INVALID_ARGUMENT", "BAD_OP")
     peer.register()
     assert peer.send(peer.batch(2, (["c"], 5))) == 2
-    assert flow.value_of(peer)["c"] == 5
+    assert peer.value()["c"] == 5
 
 
 def test_more_nodes_than_a_work_may_have_are_refused_by_name(flow, peer):
@@ -355,7 +266,7 @@ def test_a_text_that_is_no_utf8_is_refused_with_its_place(flow, peer, caplog, sp
     assert (error.code, error.reason.value) == ("INVALID_ARGUMENT", "BAD_OP")
     assert error.facts["path"] == where
     assert not caplog.records
-    assert flow.value_of(peer)["items"] == []
+    assert peer.value()["items"] == []
 
 
 def text(content="TEXT"):
@@ -377,14 +288,14 @@ def test_a_batch_counts_once_however_often_it_is_sent(flow, peer):
     append.ops.add(path=["items"]).splice.insert.add(int_value=7)
     assert peer.send(append, append) == 2
     assert peer.send(append) == 2
-    assert flow.value_of(peer)["items"] == [7]
+    assert peer.value()["items"] == [7]
 
 
 def test_a_gap_is_refused_and_says_which_batch_is_missing(flow, peer):
     error = peer.refusal(peer.batch(3, (["c"], 1)))
     assert (error.code, error.reason.value) == ("ABORTED", "SEQUENCE_GAP")
     assert error.facts["expected_seq"] == "2"
-    assert flow.value_of(peer)["c"] == 0
+    assert peer.value()["c"] == 0
 
 
 def test_a_change_that_does_not_fit_is_answered_with_a_demand_for_a_snapshot(flow, peer):
@@ -392,11 +303,11 @@ def test_a_change_that_does_not_fit_is_answered_with_a_demand_for_a_snapshot(flo
     error = peer.refusal(misfit)
     assert (error.code, error.reason.value) == ("ABORTED", "SNAPSHOT_REQUIRED")
     assert error.facts["path"] == "items.5"
-    assert flow.value_of(peer)["c"] == 0  # nothing of the batch
+    assert peer.value()["c"] == 0  # nothing of the batch
     assert peer.register().snapshot_required is True
     assert peer.refusal(peer.batch(2, (["c"], 1))).reason.value == "SNAPSHOT_REQUIRED"
     assert peer.send(peer.snapshot(3, {"c": 9, "items": [1]})) == 3
-    assert flow.value_of(peer) == {"c": 9, "items": [1]}
+    assert peer.value() == {"c": 9, "items": [1]}
     assert peer.register().snapshot_required is False
 
 
@@ -412,9 +323,9 @@ def test_a_new_session_begins_with_a_snapshot(flow):
 def test_nothing_of_a_batch_in_parts_counts_before_its_last_part(flow, peer):
     first, last = peer.batch(2, (["c"], 1), more=True), peer.batch(2, (["items"], [1]))
     assert peer.send(first) == 1  # its stream ended: it is forgotten
-    assert flow.value_of(peer)["c"] == 0
+    assert peer.value()["c"] == 0
     assert peer.send(first, last) == 2
-    assert flow.value_of(peer) == {"c": 1, "items": [1]}
+    assert peer.value() == {"c": 1, "items": [1]}
 
 
 def test_parts_of_two_batches_do_not_mix(peer):
@@ -438,11 +349,11 @@ def test_a_session_that_is_not_known_is_told_to_register_again(peer):
 def test_a_work_that_a_connected_process_holds_is_not_given_to_another(peer):
     stream = peer.stream()
     stream.put(peer.batch(2, (["c"], 1)))
-    wait_until(lambda: peer.flow.value_of(peer)["c"] == 1)
+    wait_until(lambda: peer.value()["c"] == 1)
     error = refused(lambda: peer.register("two"))
     assert (error.code, error.reason.value) == ("ALREADY_EXISTS", "WORK_HELD")
     assert float(error.facts["retry_after_s"]) > 0
-    assert stream.end() == 2
+    assert stream.half_close() == 2
 
 
 def test_a_process_that_was_replaced_is_fenced_for_ever(peer):
@@ -461,17 +372,17 @@ def test_the_same_process_gets_its_session_back(peer):
 def test_a_second_stream_ends_the_first(peer):
     first, second = peer.stream(), peer.stream()
     first.put(peer.batch(2, (["c"], 1)))
-    wait_until(lambda: peer.flow.value_of(peer)["c"] == 1)
+    wait_until(lambda: peer.value()["c"] == 1)
     second.put(peer.batch(3, (["c"], 2)))
     error = first.refusal()
     assert (error.code, error.reason.value) == ("ABORTED", "STREAM_SUPERSEDED")
-    assert second.end() == 3
+    assert second.half_close() == 3
 
 
 def test_registering_again_ends_the_streams_first(peer):
     stream = peer.stream()
     stream.put(peer.batch(2, (["c"], 1)))
-    wait_until(lambda: peer.flow.value_of(peer)["c"] == 1)
+    wait_until(lambda: peer.value()["c"] == 1)
     assert peer.register().acked_seq == 2
     assert stream.refusal().reason.value == "SESSION_UNKNOWN"
 
@@ -541,9 +452,9 @@ def test_while_the_flow_is_busy_no_more_than_eight_batches_are_taken(flow, peer)
             flow.hub.merge()
             acked, applied = next(acks)
             assert acked <= applied + 8 or acked == 30
-    assert flow.value_of(peer)["c"] == 30
+    assert peer.value()["c"] == 30
     commands.cancel()
-    assert stream.end() == 30
+    assert stream.half_close() == 30
 
 
 def commands_acks(commands):
@@ -565,8 +476,8 @@ def test_a_work_that_is_not_read_from_still_counts_as_alive():
         deadline_s = link.session.lease.deadline_s
         wait_until(lambda: link.session.lease.deadline_s > deadline_s)
         assert link.acked_seq == taken
-        wait_until(lambda: flow.value_of(peer)["c"] == 30)
-        assert stream.end() == 30
+        wait_until(lambda: peer.value()["c"] == 30)
+        assert stream.half_close() == 30
 
 
 # --- one server for one port -----
@@ -591,7 +502,7 @@ def test_a_server_that_ends_lets_streams_end_in_order():
     flow.server.start()
     assert not flow.hub.is_draining  # another server lets peers come again
     assert all(command.HasField("ack") for command in commands)  # and then its end, with OK
-    deltas.queue.put(None)
+    deltas.put(None)
     flow.close()
 
 
@@ -607,4 +518,4 @@ def test_the_splice_of_a_flow_and_the_set_of_a_work_meet_in_one_tree(flow, peer)
         {peer.work: [Splice(("items",), 0, 0, [1])]},
     )
     assert peer.send(peer.batch(2, (["c"], 3))) == 2
-    assert flow.value_of(peer) == {"c": 3, "items": [1]}
+    assert peer.value() == {"c": 3, "items": [1]}
