@@ -15,7 +15,8 @@ from lightgrid.component.work import Work
 from lightgrid.component.work_node import WorkNode
 from lightgrid.errors import WorkFailedError, place_of, short_name
 from lightgrid.process.app_file import find_app_file, is_interactive
-from lightgrid.process.work_spec import WorkSpec, find_unpicklable, make_spec, work_environment
+from lightgrid.process.told_environment import work_environment
+from lightgrid.process.work_spec import WorkSpec, find_unpicklable, make_spec
 from lightgrid.runtime.hub import Hub
 from lightgrid.runtime.launch.local import LocalLauncher
 from lightgrid.runtime.loop.app_loop import AppLoop

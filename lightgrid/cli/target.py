@@ -6,18 +6,20 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lightgrid.cli.failure import Failure, UsageFailure
+from lightgrid.process.told_environment import (
+    TLS_CA_VARIABLE,
+    TOKEN_VARIABLE,
+    told_root_certificates,
+)
 from lightgrid.runtime.reporting.run_dir import RunningApp, running_apps
 
 if TYPE_CHECKING:
     from lightgrid.client.state_client import StateClient
-
-_TOKEN_VARIABLE: Final = "LIGHTGRID_TOKEN"
-_TLS_CA_VARIABLE: Final = "LIGHTGRID_TLS_CA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,12 @@ def connection_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--tls-ca",
             type=click.Path(path_type=Path),
             help="PEM file of who signed the app's certificate, if it speaks TLS; else "
-            f"{_TLS_CA_VARIABLE} has its content.",
+            f"{TLS_CA_VARIABLE} has its content.",
         ),
         click.option(
             "--token-file",
             type=click.Path(path_type=Path),
-            help=f"Holds the app's token, for an app elsewhere; else {_TOKEN_VARIABLE} does.",
+            help=f"Holds the app's token, for an app elsewhere; else {TOKEN_VARIABLE} does.",
         ),
         click.option(
             "--connect",
@@ -93,8 +95,7 @@ def choose_target(
         Failure: None is running, or it is not clear which is meant.
     """
     given = token or _given_token(token_file)
-    told = os.environ.get(_TLS_CA_VARIABLE, "").encode() or None
-    root_certificates = told if tls_ca is None else _read(tls_ca)
+    root_certificates = told_root_certificates() if tls_ca is None else _read(tls_ca)
     apps = running_apps()
     found = apps if connect is None else [app for app in apps if _is_meant(app, connect)]
     if connect is None and app_file is not None and apps:
@@ -116,7 +117,7 @@ def choose_target(
         raise Failure(f"no running app is called {connect!r}{running}")
     if given is None:
         raise UsageFailure(
-            f"the app at {connect} needs its token: set {_TOKEN_VARIABLE} or give --token-file"
+            f"the app at {connect} needs its token: set {TOKEN_VARIABLE} or give --token-file"
         )
     return Target(connect, given, root_certificates)
 
@@ -129,7 +130,7 @@ def describe(app: RunningApp) -> str:
 def _given_token(token_file: Path | None) -> str | None:
     if token_file is not None:
         return _read(token_file).decode("utf-8", "replace").strip()
-    return os.environ.get(_TOKEN_VARIABLE) or None
+    return os.environ.get(TOKEN_VARIABLE) or None
 
 
 def _read(path: Path) -> bytes:

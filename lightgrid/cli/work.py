@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -41,6 +40,7 @@ def command(
     those that look like one of the options here stand behind a --.
     """
     from lightgrid.process.app_file import find_module_file
+    from lightgrid.process.told_environment import hide_secrets
     from lightgrid.process.user_trace import user_trace
     from lightgrid.worker.work_process import end_process, run_foreground
 
@@ -49,9 +49,7 @@ def command(
         file, module = find_module_file(file)
     target = choose_target(connect, token_file, tls_ca, token=token, app_file=file)
     work = name if name == "root" or name.startswith("root.") else f"root.{name}"
-    # What user code starts, and prints of its environment, has no use for these.
-    for variable in ("LIGHTGRID_TOKEN", "LIGHTGRID_TLS_CA"):
-        os.environ.pop(variable, None)
+    hide_secrets()
     try:
         code = run_foreground(
             file,

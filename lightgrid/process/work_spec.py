@@ -1,7 +1,7 @@
 """What a work's process is told before it can connect: its object, and where to find its code.
 
-Both ends of the contract stand here. The launcher executes `work_command`, with
-`work_environment` added to the environment, in a session of its own and the
+Both ends of the contract stand here. The launcher executes `work_command`, with what
+`told_environment` has added to the environment, in a session of its own and the
 flow's working folder; what `WorkSpec.dump` returns is its standard input, up to its end.
 Not another descriptor, which no program that starts one elsewhere hands on.
 """
@@ -23,28 +23,6 @@ from lightgrid.process.user_code import CodePacker
 
 if TYPE_CHECKING:
     from lightgrid.component.work import Work
-
-#: "host:port" of the flow server, the work's name, and the token that opens that work alone.
-ADDRESS_VARIABLE: Final = "LIGHTGRID_ADDRESS"
-WORK_VARIABLE: Final = "LIGHTGRID_WORK"
-TOKEN_VARIABLE: Final = "LIGHTGRID_TOKEN"
-#: The certificates to trust, as PEM text, when the flow server speaks TLS.
-TLS_CA_VARIABLE: Final = "LIGHTGRID_TLS_CA"
-#: Names one launch of a work. All that the work starts inherits it, and is found by it.
-LAUNCH_VARIABLE: Final = "LIGHTGRID_LAUNCH"
-#: The id of the call that a program was started for.
-CALL_VARIABLE: Final = "LIGHTGRID_CALL"
-#: What a flow tells a work, and no flow is to hand on of what another one has told it.
-TOLD_VARIABLES: Final = frozenset(
-    {
-        ADDRESS_VARIABLE,
-        WORK_VARIABLE,
-        TOKEN_VARIABLE,
-        TLS_CA_VARIABLE,
-        LAUNCH_VARIABLE,
-        CALL_VARIABLE,
-    }
-)
 
 #: Objects may hold one another.
 _MAX_SEARCH_DEPTH: Final = 8
@@ -150,21 +128,6 @@ def work_command(work_name: str) -> list[str]:
         "--name",
         work_name,
     ]
-
-
-def work_environment(
-    work_name: str, address: str, token: str, root_certificates: bytes | None = None
-) -> dict[str, str]:
-    """Return the environment variables that any work, in any language, is told by."""
-    told = {ADDRESS_VARIABLE: address, WORK_VARIABLE: work_name, TOKEN_VARIABLE: token}
-    if root_certificates is not None:
-        told[TLS_CA_VARIABLE] = root_certificates.decode()
-    return told
-
-
-def take_root_certificates() -> bytes | None:
-    """Return the certificates that the environment tells of; what is started here gets none."""
-    return os.environ.pop(TLS_CA_VARIABLE, "").encode() or None
 
 
 def dump_object(value: Any, *, by_reference: bool) -> bytes:

@@ -7,7 +7,7 @@ import signal
 from dataclasses import replace
 
 from lightgrid.component.work import Work
-from lightgrid.process.work_spec import ADDRESS_VARIABLE
+from lightgrid.process.told_environment import ADDRESS_VARIABLE
 from lightgrid.runtime.launch.launcher import LaunchSpec, OnExit
 from lightgrid.runtime.launch.local import LocalLauncher
 from lightgrid.testing.relay import Relay

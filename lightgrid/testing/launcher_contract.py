@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest import SkipTest
 
-from lightgrid.process.work_spec import CALL_VARIABLE, LAUNCH_VARIABLE, TOLD_VARIABLES
+from lightgrid.process.told_environment import CALL_VARIABLE, LAUNCH_VARIABLE, TOLD_VARIABLES
 from lightgrid.runtime.launch.launcher import Launcher, LaunchSpec
 from lightgrid.testing.line import Line
 

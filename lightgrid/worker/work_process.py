@@ -17,15 +17,16 @@ from lightgrid.component.calling import run_as_written
 from lightgrid.component.node import node_of
 from lightgrid.errors import LightgridError, Reason, RefusedError, short_name
 from lightgrid.frames import calls_user_code
-from lightgrid.process.user_trace import user_trace
-from lightgrid.process.work_spec import (
+from lightgrid.process.told_environment import (
     ADDRESS_VARIABLE,
     LAUNCH_VARIABLE,
     TOKEN_VARIABLE,
     WORK_VARIABLE,
-    read_spec,
-    take_root_certificates,
+    hide_secrets,
+    told_root_certificates,
 )
+from lightgrid.process.user_trace import user_trace
+from lightgrid.process.work_spec import read_spec
 from lightgrid.protocol.messages import CallState, CallUpdate, Run
 from lightgrid.worker.calls import execute_call, failed
 from lightgrid.worker.coroutines import Coroutines
@@ -229,8 +230,9 @@ def main() -> int:
     spec = read_spec()
     # What user code starts gets the address and the name, which are no secret, but no token
     # that it might print with its environment.
-    token = os.environ.pop(TOKEN_VARIABLE, "")
-    address, root_certificates = os.environ.get(ADDRESS_VARIABLE, ""), take_root_certificates()
+    token, root_certificates = os.environ.get(TOKEN_VARIABLE, ""), told_root_certificates()
+    hide_secrets()
+    address = os.environ.get(ADDRESS_VARIABLE, "")
     os.environ[WORK_VARIABLE] = spec.work
     prepare_output(spec.log_level)
     sys.setswitchinterval(min(_SWITCH_INTERVAL_S, sys.getswitchinterval()))

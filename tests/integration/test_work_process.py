@@ -14,7 +14,7 @@ import pytest
 
 from lightgrid.component.node import node_of
 from lightgrid.component.work import Work
-from lightgrid.process import app_file, work_spec
+from lightgrid.process import app_file, told_environment, work_spec
 from lightgrid.protocol.events import Left
 from lightgrid.protocol.limits import Limits
 from lightgrid.protocol.messages import CallErrorReason, CallState, Run
@@ -70,7 +70,7 @@ class FlowSide:
             handed.seek(0)
             process = subprocess.Popen(
                 work_spec.work_command(name),
-                env={**os.environ, **work_spec.work_environment(name, self.address, token)},
+                env={**os.environ, **told_environment.work_environment(name, self.address, token)},
                 stdin=handed,
                 stdout=output,
                 stderr=output,

@@ -9,7 +9,7 @@ import threading
 import weakref
 from contextlib import suppress
 
-from lightgrid.process.work_spec import LAUNCH_VARIABLE
+from lightgrid.process.told_environment import untold_environment
 from lightgrid.runtime.launch import guard
 
 #: What a guard may take to end once it has nothing left to do, in seconds.
@@ -67,13 +67,12 @@ class GuardClient:
         self._let_go(self._guard)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        # Without the mark that an outer app has given us: it kills what has it, and the
-        # guard is there for exactly that moment.
-        environment = {key: text for key, text in os.environ.items() if key != LAUNCH_VARIABLE}
         one = subprocess.Popen(
             [sys.executable, "-I", "-S", guard.__file__],
             bufsize=0,
-            env=environment,
+            # Without the mark that an outer app has given us: it kills what has it, and the
+            # guard is there for exactly that moment.
+            env=untold_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -9,7 +9,7 @@ import tempfile
 import threading
 from contextlib import suppress
 
-from lightgrid.process.work_spec import LAUNCH_VARIABLE, TOLD_VARIABLES
+from lightgrid.process.told_environment import LAUNCH_VARIABLE, untold_environment
 from lightgrid.runtime.launch.guard import kill_group, kill_marked
 from lightgrid.runtime.launch.guard_client import GuardClient
 from lightgrid.runtime.launch.launcher import LaunchSpec, OnExit
@@ -35,7 +35,7 @@ class LocalLauncher:
             handed_over.seek(0)
             process = subprocess.Popen(
                 spec.command,
-                env={**_own_environment(), **spec.environment, LAUNCH_VARIABLE: spec.launch_id},
+                env={**untold_environment(), **spec.environment, LAUNCH_VARIABLE: spec.launch_id},
                 stdin=handed_over if spec.handed_over else subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -149,11 +149,6 @@ class _Running:
             if self._timer is not None:
                 self._timer.cancel()
         return code
-
-
-def _own_environment() -> dict[str, str]:
-    """Return what this process has, without what another flow has told it, as its work."""
-    return {name: value for name, value in os.environ.items() if name not in TOLD_VARIABLES}
 
 
 def _count_children() -> None:

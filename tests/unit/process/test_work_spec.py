@@ -6,13 +6,13 @@ import types
 import pytest
 
 from lightgrid.component.work import Work
+from lightgrid.process.told_environment import work_environment
 from lightgrid.process.work_spec import (
     WorkSpec,
     dump_object,
     make_spec,
     read_spec,
     work_command,
-    work_environment,
 )
 
 

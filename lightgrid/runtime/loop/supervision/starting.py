@@ -9,7 +9,8 @@ from typing import Final
 
 from lightgrid.component.work_node import WorkNode
 from lightgrid.errors import WorkFailedError, short_name
-from lightgrid.process.work_spec import CALL_VARIABLE, WorkSpec, work_command
+from lightgrid.process.told_environment import CALL_VARIABLE
+from lightgrid.process.work_spec import WorkSpec, work_command
 from lightgrid.runtime.hub import Hub
 from lightgrid.runtime.hub.events import Exited
 from lightgrid.runtime.launch.launcher import Launcher, LaunchSpec
