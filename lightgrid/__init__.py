@@ -4,6 +4,7 @@ from lightgrid import structures
 from lightgrid.app import App
 from lightgrid.component.command_work import CommandWork, ExternalWork
 from lightgrid.component.flow import Flow
+from lightgrid.component.resources import Resources
 from lightgrid.component.restart import Restart
 from lightgrid.component.status import StatusReason, WorkStage, WorkStatus
 from lightgrid.component.structures import Dict, List
@@ -42,6 +43,7 @@ __all__ = [
     "LightningFlow",
     "LightningWork",
     "List",
+    "Resources",
     "Restart",
     "RunOptions",
     "StatusReason",

@@ -18,7 +18,9 @@ from lightgrid.process.app_file import find_app_file, is_interactive
 from lightgrid.process.told_environment import work_environment
 from lightgrid.process.work_spec import WorkSpec, find_unpicklable, make_spec
 from lightgrid.runtime.hub import Hub
-from lightgrid.runtime.launch.local import LocalLauncher
+from lightgrid.runtime.launch.choosing import OWN, make_launcher
+from lightgrid.runtime.launch.launcher import Launcher
+from lightgrid.runtime.launch.places import Places
 from lightgrid.runtime.loop.app_loop import AppLoop
 from lightgrid.runtime.loop.hints import hint_at_standstill, hinting_at_long_runs
 from lightgrid.runtime.loop.interruption import Interruption, end_process
@@ -71,10 +73,17 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
         )
         server = Server(hub, auth, listen, Rotation(*options.stream_lifetime_s))
         stack.callback(server.stop)
+
+        def make_chosen(chosen: str) -> Launcher:
+            if chosen == OWN and options.make_launcher is not None:
+                return options.make_launcher()
+            return make_launcher(chosen, options.preload)
+
         logs = LogFollower(observer.printed)
         stack.callback(lambda: logs.close(hurry=interruption.count > 0))
-        launcher = (options.make_launcher or LocalLauncher)()
+        launcher = Places(OWN if options.make_launcher else options.launcher, make_chosen)
         stack.callback(launcher.close)
+        launcher.prepare()
 
         @functools.cache
         def root_certificates() -> bytes | None:

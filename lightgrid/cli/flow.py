@@ -41,6 +41,17 @@ def _check_address(_ctx: click.Context, _parameter: click.Parameter, text: str) 
     return OptionChecker("flow").address("--listen", text)
 
 
+def _read_modules(
+    _ctx: click.Context, _parameter: click.Parameter, text: str | None
+) -> tuple[str, ...] | None:
+    from lightgrid.component.options import OptionChecker
+
+    if text is None:
+        return None
+    names = filter(None, (name.strip() for name in text.split(",")))
+    return OptionChecker("flow").modules("--preload", tuple(names))
+
+
 def _check_advertised(
     _ctx: click.Context, _parameter: click.Parameter, text: str | None
 ) -> str | None:
@@ -88,6 +99,19 @@ def _check_advertised(
     "default, each stage of a work once; info every status; debug every delta. What the app "
     "prints, and what it says by stop() or fail(), is always shown.",
 )
+@click.option(
+    "--launcher",
+    metavar="NAME[:OPTIONS]",
+    help="What starts the processes of works that name no other; local, the default, on this "
+    "machine.",
+)
+@click.option(
+    "--preload",
+    metavar="MODULE,...",
+    callback=_read_modules,
+    help="Modules that works on this machine are forked with, such as numpy,torch. Set for good in "
+    "pyproject.toml: [tool.lightgrid] preload = [...]",
+)
 @click.option("-m", "as_module", is_flag=True, help="FILE is a module's name, such as package.app.")
 @click.argument("file", type=click.Path())
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
@@ -99,6 +123,8 @@ def command(
     insecure: bool,
     environment: dict[str, str],
     log_level: str,
+    launcher: str | None,
+    preload: tuple[str, ...] | None,
     as_module: bool,
     file: str,
     args: tuple[str, ...],
@@ -114,6 +140,7 @@ def command(
     128 + N after signal N (130 for Ctrl-C).
     """
     from lightgrid.app import Order
+    from lightgrid.cli.settings import read_settings
     from lightgrid.runtime.options import RunOptions
     from lightgrid.terminal import make_observer
 
@@ -121,6 +148,7 @@ def command(
     # Before the file is loaded: loggers that it sets up are to write above the table.
     observer = make_observer(log_level.upper())
     _show_log()
+    settings = read_settings(Path.cwd())
     options = RunOptions(
         address=listen,
         advertise=advertise,
@@ -129,6 +157,8 @@ def command(
         insecure=insecure,
         environment=environment,
         log_level=log_level.upper(),
+        launcher=launcher or settings.launcher,
+        preload=settings.preload if preload is None else preload,
     )
     order = Order(options, observer)
     try:

@@ -9,13 +9,12 @@ from typing import Any, Final
 import click
 
 from lightgrid.cli.failure import Failure, told_to_person
-from lightgrid.cli.processes import work_pids
 from lightgrid.cli.target import Target, choose_target, connection_options
 from lightgrid.runtime.reporting.run_dir import running_apps
-from lightgrid.state.layout import APP_STATE, STATUS, works_below
+from lightgrid.state.layout import APP_STATE, PROCESS, STATUS, works_below
 
 _COLOURS: Final = {"running": "green", "pending": "yellow", "started": "cyan", "failed": "red"}
-_TITLES: Final = ("WORK", "STAGE", "REASON", "CALLS", "PID")
+_TITLES: Final = ("WORK", "STAGE", "REASON", "CALLS", "LAUNCHER", "HOST", "PID", "RESOURCES")
 
 
 @click.command("ps", short_help="Show the running apps and their works.")
@@ -57,27 +56,28 @@ def _show(target: Target) -> None:
     with told_to_person(target.address), target.open() as client:
         _, tree = read_tree(client)
     app = target.app
-    pids = {} if app is None else work_pids(app.pid)
     stage = tree.get(APP_STATE, {}).get("stage", "")
     where = "" if app is None else f"{app.app_file}  pid {app.pid}  "
     click.echo(click.style(f"{where}{target.address}  {stage}", bold=True))
-    rows = [_row(name, node, pids) for name, node in works_below(tree)]
+    rows = [_row(name, node) for name, node in works_below(tree)]
     if rows:
         _print_table([_TITLES, *rows])
     else:
         click.echo("it has no works")
 
 
-def _row(name: str, node: Mapping[str, Any], pids: Mapping[str, int]) -> tuple[str, ...]:
-    status = node[STATUS]
-    pid = pids.get(f"root.{name}", "")
-    return (
-        name,
-        status["stage"],
-        status["reason"] or "-",
+def _row(name: str, node: Mapping[str, Any]) -> tuple[str, ...]:
+    status, process = node[STATUS], node.get(PROCESS, {})
+    cells = (
+        status["reason"],
         str(status["call_count"]),
-        str(pid or "-"),
+        process.get("launcher"),
+        # Where the flow's own machine is, who asks may not know: it is "here" for the flow.
+        process and (process["host"] or "here"),
+        str(process.get("pid") or ""),
+        process.get("resources"),
     )
+    return (name, status["stage"], *(cell or "-" for cell in cells))
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:

@@ -176,6 +176,17 @@ class OptionChecker:
             raise self._refusal(option, value, "a program and its arguments, without null")
         return words
 
+    def modules(self, option: str, value: object) -> tuple[str, ...]:
+        """Take names of modules."""
+        if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
+            raise self._refusal(option, value, "a list of the names of modules")
+        names = tuple(value)
+        for name in names:
+            is_name = isinstance(name, str) and all(map(str.isidentifier, name.split(".")))
+            if not is_name:
+                raise self._refusal(f"a name in {option}", name, "the name of a module")
+        return names
+
     def kind(self, option: str, value: object, kind: type, allowed: str) -> Any:
         """Take an object of a class; `allowed` says what it is, in words."""
         if not isinstance(value, kind):

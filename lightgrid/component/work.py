@@ -8,6 +8,7 @@ from typing import Any
 
 from lightgrid.component.calling import run_alone
 from lightgrid.component.options import OptionChecker
+from lightgrid.component.resources import Resources
 from lightgrid.component.restart import Restart, RestartWhen, RestartWord
 from lightgrid.component.status import WorkStage
 from lightgrid.component.work_options import WorkOptions
@@ -48,6 +49,9 @@ class Work(WorkStanding):
         launch: The app starts the process; else one dials in by itself.
         host: Address of a server that the work runs, if it runs one.
         port: Its port; None to have a free one chosen.
+        launcher: Which launcher starts the process, NAME or NAME:OPTIONS, as `--launcher`
+            takes it; "" for the app's.
+        resources: What it needs of the place where it runs; None for nothing.
         cloud_compute: Taken from programs of the predecessor, told once, and of no effect;
             so are `cloud_build_config` and `local_build_config`.
 
@@ -70,6 +74,8 @@ class Work(WorkStanding):
         launch: bool = True,
         host: str = "127.0.0.1",
         port: int | None = None,
+        launcher: str = "",
+        resources: Resources | None = None,
         cloud_compute: CloudCompute | None = None,
         cloud_build_config: BuildConfig | None = None,
         local_build_config: BuildConfig | None = None,
@@ -94,6 +100,8 @@ class Work(WorkStanding):
             launch=launch,
             host=host,
             port=port,
+            launcher=launcher,
+            resources=resources,
         )
 
     # --- to be overridden -----------------------------------------------------------

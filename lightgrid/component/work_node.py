@@ -11,7 +11,7 @@ from lightgrid.component.ports import choose_port
 from lightgrid.component.status import WorkStage, WorkStatus, is_over
 from lightgrid.component.work_options import WorkOptions
 from lightgrid.errors import ComponentError, UnsupportedValueError
-from lightgrid.state.layout import CALLS, STATUS, WORKS
+from lightgrid.state.layout import CALLS, PROCESS, STATUS, WORKS
 from lightgrid.state.sizes import check_variables
 from lightgrid.state.values import Value
 
@@ -125,7 +125,11 @@ class WorkNode(Node):
 
     def own_state(self) -> dict[str, Value]:
         """See `Node.own_state`."""
-        return {CALLS: self.calls.to_value(), STATUS: self.status.to_value()}
+        return {
+            CALLS: self.calls.to_value(),
+            STATUS: self.status.to_value(),
+            PROCESS: {},
+        }
 
     def load_own_state(self, state: Mapping[str, Value]) -> None:
         """See `Node.load_own_state`."""

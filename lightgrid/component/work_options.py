@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from lightgrid.component.options import OptionChecker
+from lightgrid.component.resources import Resources
 from lightgrid.component.restart import Restart, RestartWhen, RestartWord
 
 
@@ -26,6 +27,8 @@ class WorkOptions:
         launch: The app starts its process.
         host: The address of a server that it runs.
         port: That server's port; None for a free one.
+        launcher: Which launcher starts its process, NAME or NAME:OPTIONS; "" for the app's.
+        resources: What it needs of the place where it runs.
     """
 
     parallel: bool
@@ -40,6 +43,8 @@ class WorkOptions:
     launch: bool
     host: str
     port: int | None
+    launcher: str
+    resources: Resources
 
     @classmethod
     def checked(
@@ -58,6 +63,8 @@ class WorkOptions:
         launch: bool,
         host: str,
         port: int | None,
+        launcher: str,
+        resources: Resources | None,
     ) -> Self:
         """Return what was given to a class of the user's, the `owner`: each option in one form.
 
@@ -86,4 +93,11 @@ class WorkOptions:
             launch=given.flag("launch", launch),
             host=given.host("host", host),
             port=given.port_or_none("port", port, "a free one"),
+            launcher=given.text("launcher", launcher, "a text: NAME or NAME:OPTIONS"),
+            resources=given.kind(
+                "resources",
+                Resources() if resources is None else resources,
+                Resources,
+                "an L.Resources, or None for no needs",
+            ),
         )

@@ -16,6 +16,9 @@ TOKEN_VARIABLE: Final = "LIGHTGRID_TOKEN"
 TLS_CA_VARIABLE: Final = "LIGHTGRID_TLS_CA"
 #: Names one launch of a work. All that the work starts inherits it, and is found by it.
 LAUNCH_VARIABLE: Final = "LIGHTGRID_LAUNCH"
+#: The number of the flow's process, where that is on the same machine: who is told so can see
+#: whether anybody is left to talk to.
+FLOW_PID_VARIABLE: Final = "LIGHTGRID_FLOW_PID"
 #: The id of the call that a program was started for.
 CALL_VARIABLE: Final = "LIGHTGRID_CALL"
 TOLD_VARIABLES: Final = frozenset(
@@ -26,6 +29,7 @@ TOLD_VARIABLES: Final = frozenset(
         TLS_CA_VARIABLE,
         LAUNCH_VARIABLE,
         CALL_VARIABLE,
+        FLOW_PID_VARIABLE,
     }
 )
 

@@ -24,6 +24,8 @@ from lightgrid.process.user_code import CodePacker
 if TYPE_CHECKING:
     from lightgrid.component.work import Work
 
+#: What `work_command` comes to.
+WORK_ENTRY: Final = "lightgrid.worker.work_process:be_process"
 #: Objects may hold one another.
 _MAX_SEARCH_DEPTH: Final = 8
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lightgrid.component.options import OptionChecker
+from lightgrid.runtime.launch.choosing import LOCAL
 from lightgrid.runtime.reporting.observer import Observer
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ class RunOptions:
         stream_lifetime_s: Between which times the server ends a stream, in seconds, so that
             its peer opens another one.
         observers: Told what happens in the app, beside what shows it to people.
-        make_launcher: Makes what starts the processes of works; None for this machine.
+        launcher: What starts the processes of works that name no other: NAME or NAME:OPTIONS.
+        preload: Modules that works on this machine are forked with, so that none of them has
+            to import them.
+        make_launcher: Makes it, in place of `launcher`, from a class of one's own.
         on_loop: Given what runs the app, before it does; for tests.
 
     Raises:
@@ -49,6 +53,8 @@ class RunOptions:
     log_level: str = "WARNING"
     stream_lifetime_s: tuple[float, float] = (300.0, 600.0)
     observers: Sequence[Observer] = ()
+    launcher: str = field(default=LOCAL, kw_only=True)
+    preload: Sequence[str] = field(default=(), kw_only=True)
     make_launcher: Callable[[], Launcher] | None = None
     on_loop: Callable[[AppLoop], None] | None = None
 
@@ -66,6 +72,8 @@ class RunOptions:
         given.range_of_seconds("stream_lifetime_s", self.stream_lifetime_s)
         for observer in given.kind("observers", self.observers, Sequence, "a list of observers"):
             given.kind("observers", observer, Observer, "a list of observers")
+        given.text("launcher", self.launcher, "a text: NAME or NAME:OPTIONS")
+        given.modules("preload", self.preload)
         for name in ("make_launcher", "on_loop"):
             if getattr(self, name) is not None:
                 given.function(name, getattr(self, name))

@@ -3,6 +3,7 @@
     {"vars": {name: value},          what user code assigned
      "calls": {key: record},         of a work; a flow keeps its schedules here
      "status": {...},                of a work alone
+     "process": {...},               likewise: where it runs, {} while it does not
      "works": {name: node},          the components below, by kind
      "flows": {name: node},
      "structures": {name: node},
@@ -23,6 +24,7 @@ from lightgrid.state.values import Value
 VARS: Final = "vars"
 CALLS: Final = "calls"
 STATUS: Final = "status"
+PROCESS: Final = "process"
 WORKS: Final = "works"
 FLOWS: Final = "flows"
 STRUCTURES: Final = "structures"

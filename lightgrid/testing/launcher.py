@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from lightgrid.component.work import Work
 from lightgrid.process.told_environment import ADDRESS_VARIABLE
-from lightgrid.runtime.launch.launcher import LaunchSpec, OnExit
+from lightgrid.runtime.launch.events import LaunchEvent, Pending, Started, Tell
+from lightgrid.runtime.launch.launcher import LaunchSpec
 from lightgrid.runtime.launch.local import LocalLauncher
 from lightgrid.testing.relay import Relay
 
@@ -24,21 +25,27 @@ class WatchedLauncher(LocalLauncher):
         super().__init__()
         self._relay = relay
         self._pids: dict[str, int] = {}
+        self._left: dict[str, int] = {}
 
-    def start(self, spec: LaunchSpec, on_exit: OnExit) -> str:
+    def start(self, spec: LaunchSpec, tell: Tell) -> None:
         """See `Launcher.start`."""
+
+        def note(event: LaunchEvent) -> None:
+            if isinstance(event, Started):
+                self._pids[spec.work] = event.pid
+                self._left[event.launch_id] = event.pid
+            elif not isinstance(event, Pending):
+                self._left.pop(event.launch_id, None)
+            tell(event)
+
         if self._relay is not None:
             address = self._relay.address_of(spec.work, spec.environment[ADDRESS_VARIABLE])
             spec = replace(spec, environment={**spec.environment, ADDRESS_VARIABLE: address})
-        return super().start(spec, on_exit)
-
-    def started(self, work: str, pid: int) -> None:
-        """Note whose a process is."""
-        self._pids[work] = pid
+        super().start(spec, note)
 
     def is_left(self, pid: int) -> bool:
         """Tell whether a process that was started has not ended."""
-        return pid in self.pids
+        return pid in self._left.values()
 
     def close(self) -> None:
         """See `Launcher.close`."""

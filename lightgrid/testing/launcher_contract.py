@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-import queue
 import signal
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from unittest import SkipTest
 
 from lightgrid.process.told_environment import CALL_VARIABLE, LAUNCH_VARIABLE, TOLD_VARIABLES
+from lightgrid.runtime.launch.events import Ended, NotStarted, Pending, Started
 from lightgrid.runtime.launch.launcher import Launcher, LaunchSpec
+from lightgrid.testing.contract_launch import Launch, changed_environment, expect
 from lightgrid.testing.line import Line
 
 _FOREVER_S = 600.0  # longer than a test takes: there until it is ended
@@ -77,32 +78,32 @@ class LauncherContract:
     def test_it_has_the_flows_environment_its_own_and_its_launchs_id(self) -> None:
         """What the launch sets stands over what the flow's process has."""
         names = ("CONTRACT_FLOWS", "CONTRACT_BOTH", "CONTRACT_OWN", CALL_VARIABLE, LAUNCH_VARIABLE)
-        with _environment({"CONTRACT_FLOWS": "flow", "CONTRACT_BOTH": "flow"}):
+        with changed_environment({"CONTRACT_FLOWS": "flow", "CONTRACT_BOTH": "flow"}):
             own = {"CONTRACT_BOTH": "own", "CONTRACT_OWN": "own", CALL_VARIABLE: "call"}
             launch = self._start(f"print(*map(os.environ.get, {names}))", environment=own)
-            launch.end()
+            launch.end(self.patience_s)
         self._same("environment", launch.log(), f"flow own own call {launch.launch_id}\n")
 
     def test_what_an_outer_flow_has_told_is_not_handed_on(self) -> None:
         """The flow may itself be in a work of another app, whose connection is not its works'."""
-        with _environment(dict.fromkeys(TOLD_VARIABLES, "outer")):
+        with changed_environment(dict.fromkeys(TOLD_VARIABLES, "outer")):
             launch = self._start(
                 "print(sorted(one for one in os.environ if os.environ[one] == 'outer'))"
             )
-            launch.end()
+            launch.end(self.patience_s)
         self._same("variables of an outer flow", launch.log(), "[]\n")
 
     def test_it_runs_in_the_flows_working_folder(self) -> None:
         """So relative paths mean the same in works as in the flow."""
         launch = self._start("print(os.getcwd())")
-        launch.end()
+        launch.end(self.patience_s)
         self._same("working folder", launch.log(), f"{os.getcwd()}\n")
 
     def test_it_is_in_another_session_than_the_flow(self) -> None:
         """Ctrl-C at the flow's terminal is the flow's alone to answer."""
         launch = self._start("print(os.getsid(0))")
-        launch.end()
-        _expect(launch.log() != f"{os.getsid(0)}\n", "it is in the session of the flow")
+        launch.end(self.patience_s)
+        expect(launch.log() != f"{os.getsid(0)}\n", "it is in the session of the flow")
 
     def test_bytes_are_handed_over_on_standard_input(self) -> None:
         """However many, and also to a program that reads late; then the input ends."""
@@ -112,22 +113,22 @@ class LauncherContract:
         launch = self._start(code, line, handed_over=given)
         line.wait_for(1, self.patience_s)
         line.answer()
-        launch.end()
+        launch.end(self.patience_s)
         self._same("hash of its input", launch.log(), f"{hashlib.sha1(given).hexdigest()}\n")
 
     def test_without_bytes_standard_input_is_at_its_end(self) -> None:
         """A program that reads does not wait for the flow's terminal."""
         launch = self._start("print(repr(sys.stdin.read()))")
-        launch.end()
+        launch.end(self.patience_s)
         self._same("standard input", launch.log(), "''\n")
 
     def test_output_is_appended_to_the_log_before_the_end_is_told(self) -> None:
         """Output and errors: the app shows the last lines of a work that has failed."""
         first = self._start("print('out'); print('error', file=sys.stderr)", log="one.log")
-        first.end()
+        first.end(self.patience_s)
         self._same("log", sorted(first.log().splitlines()), ["error", "out"])
         second = self._start("print('next')", log="one.log")
-        second.end()
+        second.end(self.patience_s)
         self._same("log", sorted(second.log().splitlines()), ["error", "next", "out"])
 
     # What its end means
@@ -146,22 +147,32 @@ class LauncherContract:
     def test_an_end_is_told_once_and_by_its_launchs_id(self) -> None:
         """Also of one that is stopped, killed and closed after its end."""
         launch = self._start("pass")
-        told_id, _ = launch.end()
-        self._same("launch that was told to have ended", told_id, launch.launch_id)
+        end = launch.end(self.patience_s)
+        self._same("launch that was told to have ended", end.launch_id, launch.launch_id)
         self.launcher.stop(launch.launch_id)
         self.launcher.kill(launch.launch_id)
-        self._start("pass").end()
+        self._start("pass").end(self.patience_s)
         self.launcher.close()
-        _expect(launch.ends.empty(), "its end was told again")
+        expect(launch.ends.empty(), "its end was told again")
 
-    def test_a_program_that_is_not_there_is_an_oserror_or_an_end(self) -> None:
-        """One of the two: an error at once, or an end with another code than 0."""
-        try:
-            launch = self._start_program(["/nowhere/no such program"])
-        except OSError:
-            self._same("code of another launch", self._start("pass").end()[1], 0)
+    def test_a_program_that_is_not_there_is_told_not_to_start_or_to_have_failed(self) -> None:
+        """One of the two, with a reason or with another code than 0. Others go on."""
+        end = self._start_program(["/nowhere/no such program"]).end(self.patience_s)
+        if isinstance(end, NotStarted):
+            expect(end.reason != "", "nothing is said of why it was not started")
         else:
-            _expect(launch.end()[1] != 0, "a program that is not there has ended with 0")
+            expect(end.code != 0, "a program that is not there has ended with 0")
+        self._ended(self._start("pass"), 0)
+
+    def test_a_start_is_told_before_the_end(self) -> None:
+        """By one event, with the number of the process where there is one."""
+        launch = self._start("print(os.getpid())")
+        launch.end(self.patience_s)
+        started = [event for event in launch.events if not isinstance(event, Pending)]
+        self._same("events", [type(event) for event in started], [Started, Ended])
+        first = started[0]
+        told = isinstance(first, Started) and first.pid
+        expect(told in (0, int(launch.log())), f"another pid than its own was told: {told}")
 
     # How it is ended
 
@@ -180,7 +191,7 @@ class LauncherContract:
         """Also where starting takes its time."""
         launch = self._start(_SLEEP)
         self.launcher.stop(launch.launch_id)
-        launch.end()
+        launch.end(self.patience_s)
 
     def test_what_does_not_end_is_killed_after_its_grace_with_all_it_started(self) -> None:
         """Without another word from the flow, which may be busy."""
@@ -259,11 +270,12 @@ class LauncherContract:
         codes = range(40)
         launches = [self._start_program(["/bin/sh", "-c", f"exit {code}"]) for code in codes]
         for launch, code in zip(launches, codes, strict=True):
-            self._same("end", launch.end(), (launch.launch_id, code))
+            self._ended(launch, code)
+            self._same("launch that has ended", launch.events[-1].launch_id, launch.launch_id)
 
     # What the tests are made of
 
-    def _start(self, code: str, line: Line | None = None, **given: Any) -> _Launch:
+    def _start(self, code: str, line: Line | None = None, **given: Any) -> Launch:
         """Start Python code, which may hold a line to this test."""
         holding = "" if line is None else _HOLDING.format(address=line.address)
         program = [sys.executable, "-S", "-c", f"{_IMPORTS}{holding}{code}"]
@@ -277,10 +289,10 @@ class LauncherContract:
         handed_over: bytes = b"",
         stop_grace_s: float = _FOREVER_S,
         log: str = "",
-    ) -> _Launch:
+    ) -> Launch:
         launch_id = str(uuid.uuid4())
         log_file = self._folder / (log or f"{launch_id}.log")
-        launch = _Launch(self, launch_id, log_file)
+        launch = Launch(launch_id, log_file)
         spec = LaunchSpec(
             launch_id=launch_id,
             work="root.contract",
@@ -290,12 +302,7 @@ class LauncherContract:
             stop_grace_s=stop_grace_s,
             handed_over=handed_over,
         )
-        try:
-            shown = self.launcher.start(spec, lambda *end: launch.ends.put(end))
-        except OSError:
-            _expect(launch.ends.empty(), "what could not be started was told to have ended")
-            raise
-        _expect(isinstance(shown, str) and shown != "", f"start returned {shown!r}, not a text")
+        self.launcher.start(spec, launch.tell)
         return launch
 
     def _line(self) -> Line:
@@ -303,48 +310,12 @@ class LauncherContract:
         self._cleanup.callback(line.close)
         return line
 
-    def _ended(self, launch: _Launch, code: int) -> None:
-        self._same("exit code", launch.end()[1], code)
+    def _ended(self, launch: Launch, code: int) -> None:
+        end = launch.end(self.patience_s)
+        if isinstance(end, NotStarted):
+            raise AssertionError(f"it was not started: {end.reason}")
+        self._same("exit code", end.code, code)
 
     @staticmethod
     def _same(what: str, found: object, expected: object) -> None:
-        _expect(found == expected, f"{what}: {found!r}, not {expected!r}")
-
-
-class _Launch:
-    """One launch of a test, as it was asked for, and what has been told of it."""
-
-    def __init__(self, contract: LauncherContract, launch_id: str, log_file: Path) -> None:
-        self.launch_id = launch_id
-        self.ends: queue.SimpleQueue[tuple[str, int | None]] = queue.SimpleQueue()
-        self._contract = contract
-        self._log_file = log_file
-
-    def end(self) -> tuple[str, int | None]:
-        """Wait for its end, and return what was told."""
-        try:
-            return self.ends.get(timeout=self._contract.patience_s)
-        except queue.Empty:
-            raise AssertionError("the end of its process was not told") from None
-
-    def log(self) -> str:
-        """Return what it has written, up to now."""
-        return self._log_file.read_text() if self._log_file.exists() else ""
-
-
-def _expect(holds: bool, otherwise: str) -> None:
-    """Fail the test unless something holds; `python -O` leaves no such line out."""
-    if not holds:
-        raise AssertionError(otherwise)
-
-
-@contextmanager
-def _environment(added: Mapping[str, str]) -> Iterator[None]:
-    """Have this process's environment hold more, for a while."""
-    before = dict(os.environ)
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+        expect(found == expected, f"{what}: {found!r}, not {expected!r}")

@@ -11,14 +11,16 @@ import signal
 import sys
 import time
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from lightgrid.component.calling import run_as_written
 from lightgrid.component.node import node_of
 from lightgrid.errors import LightgridError, Reason, RefusedError, short_name
 from lightgrid.frames import calls_user_code
+from lightgrid.launcher.family import has_ended
 from lightgrid.process.told_environment import (
     ADDRESS_VARIABLE,
+    FLOW_PID_VARIABLE,
     LAUNCH_VARIABLE,
     TOKEN_VARIABLE,
     WORK_VARIABLE,
@@ -73,7 +75,7 @@ class WorkProcess:
         self._inbox: SimpleQueue[Run | None] = SimpleQueue()
         self._stopped_at_s = 0.0
         self._pid = os.getpid()
-        self._launcher_pid = os.getppid() if is_launched else None
+        self._flow_pid = int(os.environ.get(FLOW_PID_VARIABLE, 0)) if is_launched else 0
         self._interrupter = Interrupter(
             self._note_stop,
             self._leave_from_inside,
@@ -206,7 +208,7 @@ class WorkProcess:
         The flow may be out of reach for a while, so that is what is left of the grace; but
         not when the flow's process has ended before its works, as then it does not come back.
         """
-        is_orphaned = self._launcher_pid not in (None, os.getppid())
+        is_orphaned = self._flow_pid and has_ended(self._flow_pid)
         return min(self._grace_left_s(), _ORPHANED_S) if is_orphaned else self._grace_left_s()
 
     def _grace_left_s(self) -> float:
@@ -223,6 +225,11 @@ class WorkProcess:
         """End a forked child that came back out of user code: none of what follows is its own."""
         if os.getpid() != self._pid:
             end_child(error)
+
+
+def be_process() -> NoReturn:
+    """Be the work that this process was started, or forked, for."""
+    end_process(main())
 
 
 def main() -> int:
@@ -292,7 +299,7 @@ def run_foreground(
     return process.run(signal.SIGTERM, signal.SIGINT)
 
 
-def end_process(code: int) -> None:
+def end_process(code: int) -> NoReturn:
     """Exit in the ordinary way, but not later than user code's leftovers may hold it up."""
 
     def end_later() -> None:
@@ -323,4 +330,4 @@ def _is_goodbye(refusal: LightgridError, *, was_told: bool) -> bool:
 if __name__ == "__main__":
     # The user's file becomes `__main__`; what is executed here is not to go away with it.
     _own_main = sys.modules["__main__"]
-    end_process(main())
+    be_process()

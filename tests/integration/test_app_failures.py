@@ -6,7 +6,7 @@ import pytest
 from integration.command import wait_until
 
 import lightgrid as L
-from lightgrid.runtime.hub.events import Exited
+from lightgrid.runtime.launch.events import Ended
 from lightgrid.testing import stepping
 
 
@@ -43,7 +43,7 @@ def test_works_that_are_killed_at_one_moment_end_the_app_which_names_them_all(co
             app.kill(work)
         wait_until(lambda: len(exits) == count, "the ends of all of them")
         outcome = app.run_until_end()
-    assert all(type(event) is Exited for event in exits[:count])
+    assert all(type(event) is Ended for event in exits[:count])
     assert outcome.exit_code == 1
     first, *others = (event.work.removeprefix("root.") for event in exits[:count])
     assert outcome.message.startswith(f"{first} has failed:")

@@ -11,9 +11,9 @@ import lightgrid.testing
 NAMES = {
     lightgrid: """
         App BuildConfig CloudCompute CommandWork ComponentError Delta Dict ExternalWork Flow
-        LightgridError LightningApp LightningFlow LightningWork List Restart RunOptions StatusReason
-        UndeclaredAttributeError UnsupportedValueError Work WorkStage WorkStageStatus WorkStatus
-        WorkStopped structures
+        LightgridError LightningApp LightningFlow LightningWork List Resources Restart RunOptions
+        StatusReason UndeclaredAttributeError UnsupportedValueError Work WorkStage WorkStageStatus
+        WorkStatus WorkStopped structures
     """,
     lightgrid.testing: """
         AppTester EmptyFlow EmptyWork LauncherContract NotReachedError WorkRun run_work stepping

@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lightgrid.protocol.events import PeerEvent
+from lightgrid.runtime.launch.events import LaunchEvent
 
-
-@dataclass(frozen=True, slots=True)
-class Exited:
-    """A launcher saw the process of a work end; `code` is as `OnExit` tells it."""
-
-    work: str
-    launch_id: str
-    code: int | None
-
-
-Event = PeerEvent | Exited
+Event = PeerEvent | LaunchEvent

@@ -7,10 +7,13 @@ well stand in a process of its own, or start works elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+from lightgrid.component.resources import Resources
+from lightgrid.runtime.launch.events import Tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,10 @@ class LaunchSpec:
         log_file: Where its output and errors go, appended.
         stop_grace_s: How long it may take to end before it is killed.
         handed_over: Bytes that the process reads from its standard input, up to its end.
+        entry: "module:function" that the command comes to, for a work in Python: a process
+            that has this interpreter may call that, and execute nothing. "" for a program.
+        launcher: The one that the work has named, NAME or NAME:OPTIONS; "" for the app's.
+        resources: What the work needs of the place.
     """
 
     launch_id: str
@@ -35,19 +42,16 @@ class LaunchSpec:
     log_file: Path
     stop_grace_s: float
     handed_over: bytes = field(default=b"", repr=False)
-
-
-#: Called once for each launch, from any thread, when its process has ended: with the launch's
-#: id and the exit code. The code is negative for the signal that killed the process, and None
-#: where it cannot be known. It may be called before `start` has returned, and never for a
-#: `start` that has raised.
-OnExit = Callable[[str, int | None], None]
+    entry: str = ""
+    launcher: str = ""
+    resources: Resources = field(default_factory=Resources)
 
 
 class Launcher(Protocol):
     """Starts works somewhere. One for each kind of place that works can run in.
 
-    Its methods are called in the flow's thread, and wait for no process but `close`. Each rule
+    Its methods are called in the flow's thread, and none but `close` waits for a process, or for
+    anything that may take long: a launch is asked for, and answered by events. Each rule
     here is one that `lightgrid.testing.LauncherContract` tests. A process is given
 
     - the environment of the flow's process, but for what an outer flow has told that one
@@ -64,21 +68,22 @@ class Launcher(Protocol):
 
     `stop` and `kill` do nothing for a launch that is unknown, or has ended: its event may be
     on the way.
+
+    Attributes:
+        name: What people call it: "local".
+        honours: Which of `Resources` it can do something about, by name. A work that needs
+            another one is refused before it gets here.
     """
 
-    def start(self, spec: LaunchSpec, on_exit: OnExit) -> str:
-        """Start a process.
+    name: str
+    honours: frozenset[str]
+
+    def start(self, spec: LaunchSpec, tell: Tell) -> None:
+        """Begin to start a process. What becomes of it is told.
 
         Args:
             spec: What to start.
-            on_exit: See `OnExit`.
-
-        Returns:
-            What people find it by, such as "pid 1234".
-
-        Raises:
-            OSError: It cannot be started. Where only the far end can know that, as of a program
-                that is not there, its end is told instead, with another code than 0.
+            tell: Called with each event of the launch.
         """
 
     def stop(self, launch_id: str) -> None:

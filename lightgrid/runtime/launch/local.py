@@ -1,161 +1,168 @@
-"""The processes of works on this machine: started, asked to end, seen to end."""
+"""The processes of works on this machine: children of a launcher process."""
 
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import tempfile
+import sys
 import threading
-from contextlib import suppress
+import weakref
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
 from lightgrid.process.told_environment import LAUNCH_VARIABLE, untold_environment
-from lightgrid.runtime.launch.guard import kill_group, kill_marked
-from lightgrid.runtime.launch.guard_client import GuardClient
-from lightgrid.runtime.launch.launcher import LaunchSpec, OnExit
+from lightgrid.runtime.launch.events import Ended, LaunchEvent, NotStarted, Pending, Tell
+from lightgrid.runtime.launch.gpus import VISIBLE_VARIABLE, Gpus, gpus_here
+from lightgrid.runtime.launch.launcher import LaunchSpec
+from lightgrid.runtime.launch.launcher_client import LauncherClient
+
+#: What every work needs: its own room, and what an app file imports with `import lightgrid`.
+_WORK_MODULES: Final = ("lightgrid", "lightgrid.worker.work_process")
+#: Begins the names of variables that are read once, by the loader, by Python, or by a library
+#: as it is loaded: in a forked work it would be too late for them.
+_READ_ONCE: Final = (
+    "PYTHON", "LD_", "MALLOC_", "GLIBC_", "LC_", "LANG", "GRPC_", "PROTOCOL_BUFFERS_",
+)  # fmt: skip
+#: The same for libraries that are only there if they are preloaded.
+_READ_ONCE_BY_PRELOADED: Final = (
+    "OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "NUMEXPR_", "VECLIB_",
+    "TORCH_", "PYTORCH_", "TF_", "XLA_", "JAX_", "CUDA_", "NPY_", "NUMPY_",
+)  # fmt: skip
 
 
 class LocalLauncher:
     """Starts works as processes of this machine, each in a session of its own.
 
-    A guard process ends them when this process is gone, however it ended.
+    A launcher process is their parent: it and its sentinel end them when this process is gone,
+    however it ended. Works in Python are forked from one that has imported what they need.
+
+    Args:
+        preload: Modules that works are forked with, beside what each of them needs.
+        forks: Whether works are forked, where the system can; else each is executed.
     """
 
-    def __init__(self) -> None:
-        self._running: dict[str, _Running] = {}
-        self._lock = threading.Lock()
-        self._guard = GuardClient()
-        _count_children()
+    name = "local"
+    #: Of processors and memory it takes note: whoever starts the app has to know what is there.
+    honours = frozenset({"cpus", "memory", "gpus"})
 
-    def start(self, spec: LaunchSpec, on_exit: OnExit) -> str:
+    def __init__(self, preload: Sequence[str] = (), *, forks: bool = True) -> None:
+        self._gpus = Gpus(gpus_here())
+        self._waiting: dict[str, tuple[LaunchSpec, Tell]] = {}
+        self._preload = tuple(preload)
+        # Elsewhere a forked process is not found by its launch, and macOS's own libraries
+        # do not live on in one.
+        self._modules = _WORK_MODULES if forks and sys.platform == "linux" else ()
+        self._lock = threading.Lock()
+        self._client = LauncherClient(self._modules, self._preload)
+        _launchers.add(self)
+
+    def start(self, spec: LaunchSpec, tell: Tell) -> None:
         """Start a process; see `Launcher.start`."""
-        # A file without a name: a pipe holds 64 KiB until somebody reads.
-        with tempfile.TemporaryFile() as handed_over, spec.log_file.open("ab") as log:
-            handed_over.write(spec.handed_over)
-            handed_over.seek(0)
-            process = subprocess.Popen(
-                spec.command,
-                env={**untold_environment(), **spec.environment, LAUNCH_VARIABLE: spec.launch_id},
-                stdin=handed_over if spec.handed_over else subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        mark = f"{LAUNCH_VARIABLE}={spec.launch_id}"
-        self._guard.add(process.pid, spec.stop_grace_s, mark)
-        running = _Running(process, spec.stop_grace_s, mark)
+        if not spec.resources.gpus:
+            self._start(spec, tell)
+            return
+        needed, there = spec.resources.gpus, self._gpus.count
+        if needed > there:
+            reason = f"launcher {self.name}: it needs {needed} GPUs, and this machine has {there}"
+            tell(NotStarted(spec.launch_id, reason))
+            return
+
+        def give_back(event: LaunchEvent) -> None:
+            tell(event)
+            if isinstance(event, NotStarted | Ended):
+                self._give_back(spec.launch_id)
+
         with self._lock:
-            self._running[spec.launch_id] = running
-        self.started(spec.work, process.pid)
-        threading.Thread(
-            target=self._wait,
-            args=(spec.launch_id, running, on_exit),
-            name=f"lightgrid wait {spec.work}",
-            daemon=True,
-        ).start()
-        return f"pid {process.pid}"
+            given = self._gpus.ask(spec.launch_id, needed)
+            if given is None:
+                self._waiting[spec.launch_id] = (spec, give_back)
+                free = self._gpus.free_count
+        if given is None:
+            reason = f"waits for {needed} GPUs; {free} of {there} are free"
+            tell(Pending(spec.launch_id, reason))
+        else:
+            self._start_with(given, spec, give_back)
+
+    def _start_with(self, gpus: Sequence[str], spec: LaunchSpec, tell: Tell) -> None:
+        environment = {**spec.environment, VISIBLE_VARIABLE: ",".join(gpus)}
+        self._start(replace(spec, environment=environment), tell)
+
+    def _give_back(self, launch_id: str) -> None:
+        with self._lock:
+            self._waiting.pop(launch_id, None)
+            given = self._gpus.give_back(launch_id)
+            next_ones = [(gpus, *self._waiting.pop(one)) for one, gpus in given.items()]
+        for gpus, spec, tell in next_ones:
+            self._start_with(gpus, spec, tell)
+
+    def _take_from_queue(self, launch_id: str) -> bool:
+        """End a launch that has no process yet; return whether it was one."""
+        with self._lock:
+            waiting = self._waiting.pop(launch_id, None)
+        if waiting is not None:
+            _, tell = waiting
+            tell(Ended(launch_id, None, "it was ended while it waited for GPUs"))
+        return waiting is not None
+
+    def _start(self, spec: LaunchSpec, tell: Tell) -> None:
+        environment = {
+            **untold_environment(),
+            **spec.environment,
+            LAUNCH_VARIABLE: spec.launch_id,
+        }
+        try:
+            with self._lock:
+                if self._client.is_gone:
+                    self._client = LauncherClient(self._modules, self._preload)
+                client = self._client
+                entry = spec.entry if self._can_fork(client, environment) else ""
+                client.start(spec, entry, environment, tell)
+        except OSError as error:  # no descriptor, no process, no room for its log
+            where = f"{error.filename}: " if error.filename else ""
+            reason = f"cannot start {spec.command[0]}: {where}{error.strerror or error}"
+            tell(NotStarted(spec.launch_id, reason))
 
     def stop(self, launch_id: str) -> None:
         """Ask a process to end; see `Launcher.stop`."""
-        running = self._find(launch_id)
-        if running is not None:
-            running.stop()
+        if not self._take_from_queue(launch_id):
+            self._client.order("stop", launch_id)
 
     def kill(self, launch_id: str) -> None:
         """Kill a process; see `Launcher.kill`."""
-        running = self._find(launch_id)
-        if running is not None:
-            running.kill()
-
-    @property
-    def pids(self) -> set[int]:
-        """The numbers of the processes that are left."""
-        with self._lock:
-            return {running.pid for running in self._running.values()}
-
-    def started(self, work: str, pid: int) -> None:
-        """Called when a process was started; for who wants to know its number."""
+        if not self._take_from_queue(launch_id):
+            self._client.order("kill", launch_id)
 
     def close(self) -> None:
-        """Kill what is left and let the guard go."""
-        with self._lock:
-            left = list(self._running.values())
-        for running in left:
-            running.kill()
-        for running in left:
-            running.exited.wait(5.0)
-        self._guard.close()
-
-    def _find(self, launch_id: str) -> _Running | None:
-        with self._lock:
-            return self._running.get(launch_id)
-
-    def _wait(self, launch_id: str, running: _Running, on_exit: OnExit) -> None:
-        code = running.wait()
-        self._guard.remove(running.pid)
-        with self._lock:
-            del self._running[launch_id]
-        on_exit(launch_id, code)
-
-
-class _Running:
-    """A process of this machine, from its start until it was waited for."""
-
-    def __init__(self, process: subprocess.Popen[bytes], stop_grace_s: float, mark: str) -> None:
-        self.exited = threading.Event()
-        self._process = process
-        self._stop_grace_s = stop_grace_s
-        self._mark = mark
-        self._lock = threading.Lock()
-        self._timer: threading.Timer | None = None
+        """Kill what is left and let the launcher process go."""
+        for launch_id in list(self._waiting):
+            self._take_from_queue(launch_id)
+        self._client.close()
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        """The number of the launcher process."""
+        return self._client.pid
 
-    def stop(self) -> None:
-        with self._lock:
-            if self.exited.is_set() or self._timer is not None:
-                return
-            # On its own thread: the flow's may be busy in user code when the time is up.
-            self._timer = threading.Timer(self._stop_grace_s, self.kill)
-            self._timer.daemon = True
-            self._timer.start()
-            with suppress(ProcessLookupError):  # gone, and its thread is about to say so
-                os.kill(self.pid, signal.SIGTERM)
+    def forget_in_child(self) -> None:
+        """Close this end in a forked child: the launcher is to see the end of the flow alone."""
+        self._client.forget_in_child()
 
-    def kill(self) -> None:
-        with self._lock:
-            if not self.exited.is_set():
-                kill_group(self.pid)
-
-    def wait(self) -> int | None:
-        """Wait for the process, kill what it has left behind, and return its exit code."""
-        try:
-            # Until it is reaped its number, which is its group's, belongs to no one else.
-            end = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-        except ChildProcessError:
-            end = None  # reaped by something else: `os.wait()` of user code, a C library
-        with self._lock:
-            code = None
-            if end is not None:
-                kill_group(self.pid)
-                code = end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
-                with suppress(ChildProcessError):
-                    os.waitpid(self.pid, 0)
-            kill_marked(self._mark)
-            self._process.returncode = -1 if code is None else code  # it has been waited for
-            self.exited.set()
-            if self._timer is not None:
-                self._timer.cancel()
-        return code
+    def _can_fork(self, client: LauncherClient, environment: dict[str, str]) -> bool:
+        """Tell whether an environment can be a forked process's, as far as that reads it."""
+        names = _READ_ONCE + (_READ_ONCE_BY_PRELOADED if self._preload else ())
+        return _chosen(environment, names) == _chosen(client.environment, names)
 
 
-def _count_children() -> None:
-    """Have the ends of children told, where whoever started this process had them ignored.
+def _chosen(environment: dict[str, str], beginnings: tuple[str, ...]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name.startswith(beginnings)}
 
-    A shell's `trap '' CHLD` outlives exec, and then nobody learns an exit code.
-    """
-    is_main = threading.current_thread() is threading.main_thread()
-    if is_main and signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+_launchers: weakref.WeakSet[LocalLauncher] = weakref.WeakSet()
+
+
+def _forget_in_child() -> None:
+    for launcher in list(_launchers):
+        launcher.forget_in_child()
+
+
+os.register_at_fork(after_in_child=_forget_in_child)

@@ -27,8 +27,8 @@ from lightgrid.protocol.events import Heard, Joined, Silent
 from lightgrid.protocol.merged import Merged
 from lightgrid.runtime.hub import Hub
 from lightgrid.runtime.hub.ask import Ask
-from lightgrid.runtime.hub.events import Event, Exited
-from lightgrid.runtime.launch.launcher import Launcher
+from lightgrid.runtime.launch.events import LaunchEvent
+from lightgrid.runtime.launch.places import Places
 from lightgrid.runtime.loop.flow_backend import FlowBackend
 from lightgrid.runtime.loop.flow_changes import FlowChanges
 from lightgrid.runtime.loop.interruption import Interruption
@@ -61,7 +61,7 @@ class AppLoop:
         self,
         root: Flow,
         hub: Hub,
-        launcher: Launcher,
+        launcher: Places,
         logs: LogFollower,
         surroundings: Surroundings,
         observer: Observer,
@@ -251,8 +251,8 @@ class AppLoop:
         """
         events = self.hub.take_events()
         for event in events:
-            if isinstance(event, Exited):
-                self._supervisor.take_exit(event)
+            if isinstance(event, LaunchEvent):
+                self._supervisor.take_launch(event)
             elif isinstance(event, Joined) and event.work in self._backend.works:
                 self._supervisor.joined(self._backend.works[event.work], event)
         for name, merged in self.hub.merge():
@@ -261,8 +261,10 @@ class AppLoop:
                 self._take_merged(work, merged)
         if events:
             self._supervisor.judge_exits()
+            self.runs.ask_for_one()
             for event in events:
-                self._take_event(event)
+                if isinstance(event, Silent | Heard) and event.work in self._backend.works:
+                    self._take_silence(self._backend.works[event.work], event)
         self.timers.run_due()
         if self._outputs.has_any:
             self.runs.ask_for_one()
@@ -294,19 +296,16 @@ class AppLoop:
             is_problem=True,
         )
 
-    def _take_event(self, event: Event) -> None:
-        self.runs.ask_for_one()
-        work = self._backend.works.get(event.work)
-        if work is None:
-            return
-        if isinstance(event, Silent) and not self._supervisor.lost(work):
+    def _take_silence(self, work: WorkNode, event: Silent | Heard) -> None:
+        """Note that a work is not heard of, or is again."""
+        if isinstance(event, Heard):
+            self._statuses.running_calls_said(work, StatusReason.NONE)
+        elif not self._supervisor.lost(work):
             self._statuses.running_calls_said(
                 work,
                 StatusReason.UNRESPONSIVE,
                 "the process lives but was not heard of for its lease",
             )
-        elif isinstance(event, Heard):
-            self._statuses.running_calls_said(work, StatusReason.NONE)
 
     # --- the end ---------------------------------------------------------------------------------
 

@@ -115,7 +115,7 @@ class Interruption:
 
 
 def end_process(number: int) -> None:
-    """End as a signal does by itself. The guard then ends the works, in order."""
+    """End as a signal does by itself. The launcher process then ends the works, in order."""
     # Not by print: this thread may be inside of a write to the same stream.
     with suppress(OSError):
         os.write(2, b"\nlightgrid: the app is ended here and now; its works are ended behind it\n")

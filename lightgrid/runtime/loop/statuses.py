@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -13,7 +13,7 @@ from lightgrid.component.work_node import WorkNode
 from lightgrid.runtime.loop.outputs import Outputs
 from lightgrid.runtime.reporting.observer import Observer
 from lightgrid.state.delta import Op, Remove, Set, Splice
-from lightgrid.state.layout import CALLS, STATUS
+from lightgrid.state.layout import CALLS, PROCESS, STATUS
 from lightgrid.state.values import Value
 
 #: Between two entries of one moment: what a float of seconds since the epoch can tell apart.
@@ -111,6 +111,10 @@ class StatusWriter:
         returned = work.status.returned if stage is WorkStage.STOPPED else None
         work.process_status = self._status(work, stage, reason, message, returned, attempt)
         self._note_stage(work)
+
+    def process_placed(self, work: WorkNode, place: Mapping[str, Value]) -> None:
+        """Note where the process of a work is, for people; {} for nowhere."""
+        self._write(work, Set((PROCESS,), dict(place)))
 
     def _write_step(self, work: WorkNode, record: CallRecord) -> None:
         """Write the newest step of a call's life: a part of the record, which may be long."""

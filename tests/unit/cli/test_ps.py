@@ -71,7 +71,7 @@ def test_ps_and_the_table_say_what_the_flow_sees(steps, stage, calls):
     of.outputs.send()
     status = of.root.w.status
     assert status.stage == stage
-    row = _row("w", of.tree("works", "w"), {})
+    row = _row("w", of.tree("works", "w"))
     reason = str(status.reason) or "-"
     assert row[1:4] == (stage, reason, calls)
     shown = live._rows["root.w"].status

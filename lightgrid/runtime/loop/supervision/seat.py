@@ -18,6 +18,7 @@ class Process:
         is_ours: It executes a Python work; else it is a program that makes one call.
         call_id: Of that call.
         launch_id: Names its launch.
+        is_launched: A launcher was asked to start it.
         shown: What people find it by, such as "pid 1234"; "" until it is started.
         started_s: When it was, by the monotonic clock.
         seen_revision: What it has seen of the flow's writes, from its start.
@@ -31,6 +32,7 @@ class Process:
     is_ours: bool
     call_id: str = ""
     launch_id: str = field(default_factory=lambda: secrets.token_hex(16))
+    is_launched: bool = False
     shown: str = ""
     started_s: float = 0.0
     seen_revision: int = 0
@@ -39,11 +41,6 @@ class Process:
     listens: bool = False
     has_exited: bool = False
     death: CallError | None = None
-
-    @property
-    def is_launched(self) -> bool:
-        """Whether a launcher has started it."""
-        return bool(self.shown)
 
     @property
     def takes_calls(self) -> bool:

@@ -10,16 +10,19 @@ from typing import Final
 from lightgrid.component.work_node import WorkNode
 from lightgrid.errors import WorkFailedError, short_name
 from lightgrid.process.told_environment import CALL_VARIABLE
-from lightgrid.process.work_spec import WorkSpec, work_command
+from lightgrid.process.work_spec import WORK_ENTRY, WorkSpec, work_command
 from lightgrid.runtime.hub import Hub
-from lightgrid.runtime.hub.events import Exited
-from lightgrid.runtime.launch.launcher import Launcher, LaunchSpec
+from lightgrid.runtime.launch.events import Started
+from lightgrid.runtime.launch.launcher import LaunchSpec
+from lightgrid.runtime.launch.places import Places
 from lightgrid.runtime.loop.outputs import Outputs
+from lightgrid.runtime.loop.statuses import StatusWriter
 from lightgrid.runtime.loop.supervision.seat import Process, Seat
 from lightgrid.runtime.loop.timers import Timers
 from lightgrid.runtime.reporting.logs import LogFollower
 from lightgrid.runtime.reporting.observer import Observer
 from lightgrid.runtime.reporting.run_dir import RunDir
+from lightgrid.state.values import Value
 
 #: How long a process of ours may take to join, in seconds.
 START_TIMEOUT_S: Final = 60.0
@@ -47,7 +50,7 @@ class Starter:
     """Starts processes. For the flow's thread.
 
     Args:
-        launched: Told of a process that was started.
+        launched: Told of a process that a launcher is about to be asked for.
         not_launched: Told of a process that could not be started, and why.
     """
 
@@ -55,11 +58,12 @@ class Starter:
         self,
         hub: Hub,
         outputs: Outputs,
-        launcher: Launcher,
+        launcher: Places,
         logs: LogFollower,
         timers: Timers,
         surroundings: Surroundings,
         observer: Observer,
+        statuses: StatusWriter,
         launched: Callable[[Seat, Process], None],
         not_launched: Callable[[Seat, Process, str], None],
     ) -> None:
@@ -70,6 +74,7 @@ class Starter:
         self._timers = timers
         self._surroundings = surroundings
         self._observer = observer
+        self._statuses = statuses
         self._launched = launched
         self._not_launched = not_launched
 
@@ -140,22 +145,33 @@ class Starter:
             log_file=log_file,
             stop_grace_s=self.grace_of(work),
             handed_over=handed_over,
+            entry=WORK_ENTRY if process.is_ours else "",
+            launcher=work.options.launcher,
+            resources=work.options.resources,
         )
-        try:
-            process.shown = self._launcher.start(
-                spec, lambda launch_id, code: self._hub.add_event(Exited(name, launch_id, code))
-            )
-        except OSError as error:
-            cause = error.strerror or str(error)
-            if error.filename not in (None, command[0]):  # its log, say: the disk is full
-                cause = f"{error.filename}: {cause}"
-            what = f"{short_name(name)}: cannot start {command[0]}: {cause}"
-            self._not_launched(seat, process, what)
-            return
-        process.started_s = time.monotonic()
+        process.is_launched = True
         self._launched(seat, process)
+        self._place(seat)
+        self._launcher.start(spec, self._hub.add_event)
+
+    def started(self, seat: Seat, process: Process, event: Started) -> None:
+        """Note that a process runs, and give it the time to join."""
+        process.started_s = time.monotonic()
+        where = f" on {event.host}" if event.host else ""
+        process.shown = f"pid {event.pid}{where}"
+        self._place(seat, event)
         if process.is_ours:
             self._timers.after(START_TIMEOUT_S, lambda: self._give_up_joining(seat, process))
+
+    def _place(self, seat: Seat, started: Started | None = None) -> None:
+        options = seat.work.options
+        place: dict[str, Value] = {
+            "launcher": self._launcher.name_of(options.launcher),
+            "host": "" if started is None else started.host,
+            "pid": 0 if started is None else started.pid,
+            "resources": str(options.resources),
+        }
+        self._statuses.process_placed(seat.work, place)
 
     def ask_to_end(self, process: Process) -> None:
         """Have a process asked to end."""

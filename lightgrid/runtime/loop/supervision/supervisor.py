@@ -14,8 +14,8 @@ from lightgrid.protocol.events import Joined
 from lightgrid.protocol.features import CALLS
 from lightgrid.protocol.messages import CallError, CallState, CallUpdate, Run
 from lightgrid.runtime.hub import Hub
-from lightgrid.runtime.hub.events import Exited
-from lightgrid.runtime.launch.launcher import Launcher
+from lightgrid.runtime.launch.events import Ended, LaunchEvent, NotStarted, Started
+from lightgrid.runtime.launch.places import Places
 from lightgrid.runtime.loop.outputs import Outputs
 from lightgrid.runtime.loop.statuses import StatusWriter
 from lightgrid.runtime.loop.supervision.judging import Judge
@@ -45,7 +45,7 @@ class Supervisor:
         self,
         hub: Hub,
         outputs: Outputs,
-        launcher: Launcher,
+        launcher: Places,
         logs: LogFollower,
         statuses: StatusWriter,
         timers: Timers,
@@ -56,7 +56,7 @@ class Supervisor:
         self._logs = logs
         self._statuses = statuses
         self._starter = Starter(
-            hub, outputs, launcher, logs, timers, surroundings, observer,
+            hub, outputs, launcher, logs, timers, surroundings, observer, statuses,
             self._launched, self._not_launched,
         )  # fmt: skip
         self._watch = CallWatch(timers, self._timed_out)
@@ -177,11 +177,36 @@ class Supervisor:
         if work.options.stall_timeout_s is not None:
             self._seat(work).changed_s = time.monotonic()
 
-    def take_exit(self, event: Exited) -> None:
-        """Note that a process has ended. Of what it has sent nothing more is taken from here on."""
-        seat = self._by_launch.pop(event.launch_id)
+    def take_launch(self, event: LaunchEvent) -> None:
+        """Note what became of a launch."""
+        seat = self._by_launch[event.launch_id]
         process = seat.process
         assert process is not None
+        if isinstance(event, Ended | NotStarted):
+            del self._by_launch[event.launch_id]
+            if not seat.removed:
+                self._statuses.process_placed(seat.work, {})
+        if isinstance(event, Ended):
+            self._take_end(seat, process, event)
+        elif isinstance(event, NotStarted):
+            self._not_launched(seat, process, f"{short_name(seat.name)}: {event.reason}")
+        elif isinstance(event, Started):
+            self._starter.started(seat, process, event)
+            self._note_stage(seat, process, WorkStage.STARTED)
+        else:
+            self._note_stage(seat, process, WorkStage.PENDING, event.reason)
+
+    def _note_stage(
+        self, seat: Seat, process: Process, stage: WorkStage, message: str = ""
+    ) -> None:
+        """Note where the start of a process stands, unless that is known already."""
+        status = seat.work.process_status
+        is_news = (status.stage, status.message) != (stage, message)
+        if is_news and not (seat.removed or process.stopping):
+            self._statuses.process_moved(seat.work, stage, message=message)
+
+    def _take_end(self, seat: Seat, process: Process, event: Ended) -> None:
+        """Note the end of a process. Of what it has sent nothing more is taken from here on."""
         process.has_exited = True
         if seat.removed:
             if seat.name not in self._names:  # no other work has taken its name
@@ -194,7 +219,7 @@ class Supervisor:
             self._hub.process_gone(seat.name, None, process.call_id)
         else:
             lines = self._logs.tail(seat.name, _SHOWN_LINES)
-            what = obituary(seat.name, process, event.code, lines)
+            what = obituary(seat.name, process, event, lines)
             process.death = CallError("ProcessDied", what)
             self._hub.process_gone(seat.name, process.death)
 

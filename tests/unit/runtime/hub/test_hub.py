@@ -9,7 +9,7 @@ from lightgrid.protocol.events import Heard, Joined, Silent
 from lightgrid.protocol.limits import LeaseTerms
 from lightgrid.protocol.messages import Batch, CallError, CallState, CallUpdate, Run
 from lightgrid.runtime.hub import Hub, OutsideUpdate
-from lightgrid.runtime.hub.events import Exited
+from lightgrid.runtime.launch.events import Ended
 from lightgrid.state.delta import Set, Splice
 
 PLACE = ("works", "w", "vars")
@@ -164,11 +164,11 @@ def test_an_update_that_does_not_fit_changes_nothing(hub):
 
 def test_what_waits_when_the_app_ends_is_refused_and_never_done(hub):
     answer = hub.ask(lambda root: None)
-    hub.add_event(Exited("root.w", "a launch", 0))
+    hub.add_event(Ended("a launch", 0))
     hub.close()
     assert isinstance(answer.exception(timeout=0), ClosedError)
     assert len(hub.asks) == 0
-    assert hub.take_events() == [Exited("root.w", "a launch", 0)]
+    assert hub.take_events() == [Ended("a launch", 0)]
     with pytest.raises(ClosedError):
         hub.ask(lambda root: None)
 

@@ -7,12 +7,17 @@ from dataclasses import replace
 
 import pytest
 
+from lightgrid.runtime.launch.events import Ended, NotStarted
 from lightgrid.runtime.launch.local import LocalLauncher
 from lightgrid.testing import LauncherContract
 
 RULES = sorted(name for name in dir(LauncherContract) if name.startswith("test_"))
 #: How long to wait for what a broken launcher never does, once it has not done it.
 NEVER_S = 0.1
+
+
+def ends(event):
+    return isinstance(event, Ended | NotStarted)
 
 
 class Faulty(LocalLauncher):
@@ -28,12 +33,13 @@ class Faulty(LocalLauncher):
 
 def by_way_of(*prefix):
     class ByWayOf(Faulty):
-        def start(self, spec, on_exit):
-            def told(launch_id, code):
-                self.nothing_more_comes()
-                on_exit(launch_id, code)
+        def start(self, spec, tell):
+            def told(event):
+                if isinstance(event, Ended):
+                    self.nothing_more_comes()
+                tell(event)
 
-            return super().start(replace(spec, command=[*prefix, *spec.command]), told)
+            super().start(replace(spec, command=[*prefix, *spec.command]), told)
 
     return ByWayOf
 
@@ -44,16 +50,18 @@ def shell(script):
 
 def changing(change):
     class Changing(Faulty):
-        def start(self, spec, on_exit):
-            return super().start(change(spec), on_exit)
+        def start(self, spec, tell):
+            super().start(change(spec), tell)
 
     return Changing
 
 
-def telling(tell):
+def telling(change):
+    """One that tells other events in place of each."""
+
     class Telling(Faulty):
-        def start(self, spec, on_exit):
-            return super().start(spec, lambda *end: tell(self, on_exit, *end))
+        def start(self, spec, tell):
+            super().start(spec, lambda event: list(map(tell, change(event))))
 
     return Telling
 
@@ -63,45 +71,22 @@ def overwriting(spec):
     return spec
 
 
-def twice(self, on_exit, launch_id, code):
-    on_exit(launch_id, code)
-    on_exit(launch_id, code)
+def with_code(change):
+    return telling(
+        lambda event: [replace(event, code=change(event.code)) if type(event) is Ended else event]
+    )
 
 
 class NeverTelling(Faulty):
-    def start(self, spec, on_exit):
+    def start(self, spec, tell):
         self.nothing_more_comes()
-        return super().start(spec, lambda *end: None)
-
-
-class ShowingNothing(Faulty):
-    def start(self, spec, on_exit):
-        super().start(spec, on_exit)
+        super().start(spec, lambda event: None)
 
 
 class InTheFlowsSession(Faulty):
-    def start(self, spec, on_exit):
+    def start(self, spec, tell):
         with spec.log_file.open("ab") as log:
-            on_exit(spec.launch_id, subprocess.call(spec.command, stdout=log))
-        return "in the flow's session"
-
-
-class TakingAllForDone(Faulty):
-    def start(self, spec, on_exit):
-        try:
-            return super().start(spec, on_exit)
-        except OSError:
-            on_exit(spec.launch_id, 0)
-            return "nowhere"
-
-
-class TellingAndRaising(Faulty):
-    def start(self, spec, on_exit):
-        try:
-            return super().start(spec, on_exit)
-        except OSError:
-            on_exit(spec.launch_id, None)
-            raise
+            tell(Ended(spec.launch_id, subprocess.call(spec.command, stdout=log)))
 
 
 class KillingAtOnce(Faulty):
@@ -115,8 +100,8 @@ class LosingStops(Faulty):
 
 
 class WaitingForEver(Faulty):
-    def start(self, spec, on_exit):
-        return super().start(replace(spec, stop_grace_s=3600.0), on_exit)
+    def start(self, spec, tell):
+        super().start(replace(spec, stop_grace_s=3600.0), tell)
 
     def stop(self, launch_id):
         super().stop(launch_id)
@@ -136,9 +121,9 @@ class KnowingWorksOnly(Faulty):
         super().__init__(contract)
         self.launches = []
 
-    def start(self, spec, on_exit):
+    def start(self, spec, tell):
         self.launches.append(spec.launch_id)
-        return super().start(spec, on_exit)
+        super().start(spec, tell)
 
     def kill(self, launch_id):
         for one in self.launches:
@@ -213,33 +198,47 @@ BROKEN = [
         "test_output_is_appended_to_the_log_before_the_end_is_told",
         r"log: \['next'\]",
     ),
+    (with_code(lambda code: 0), "test_the_exit_code_is_told", "exit code: 0, not 3"),
     (
-        telling(lambda _, on_exit, launch_id, code: on_exit(launch_id, 0)),
+        telling(lambda event: [NotStarted(event.launch_id, "?")] if ends(event) else [event]),
         "test_the_exit_code_is_told",
-        "exit code: 0, not 3",
+        "it was not started",
     ),
-    (ShowingNothing, "test_the_exit_code_is_told", "start returned None"),
+    (
+        telling(lambda event: [event] if ends(event) else []),
+        "test_a_start_is_told_before_the_end",
+        "events: ",
+    ),
+    (
+        telling(lambda event: [event if ends(event) else replace(event, pid=1)]),
+        "test_a_start_is_told_before_the_end",
+        "another pid than its own was told: 1",
+    ),
     (
         shell('"$@"; exit $?'),
         "test_the_signal_that_killed_it_is_told_as_a_negative_code",
         "exit code: 137, not -9",
     ),
     (NeverTelling, "test_an_end_is_told_once_and_by_its_launchs_id", NOT_TOLD),
-    (telling(twice), "test_an_end_is_told_once_and_by_its_launchs_id", "told again"),
     (
-        telling(lambda _, on_exit, launch_id, code: on_exit("another", code)),
+        telling(lambda event: [event, event]),
+        "test_an_end_is_told_once_and_by_its_launchs_id",
+        "told again",
+    ),
+    (
+        telling(lambda event: [replace(event, launch_id="another")]),
         "test_an_end_is_told_once_and_by_its_launchs_id",
         "launch that was told to have ended: 'another'",
     ),
     (
-        TakingAllForDone,
-        "test_a_program_that_is_not_there_is_an_oserror_or_an_end",
+        telling(lambda event: [Ended(event.launch_id, 0)]),
+        "test_a_program_that_is_not_there_is_told_not_to_start_or_to_have_failed",
         "has ended with 0",
     ),
     (
-        TellingAndRaising,
-        "test_a_program_that_is_not_there_is_an_oserror_or_an_end",
-        "what could not be started was told",
+        telling(lambda event: [NotStarted(event.launch_id, "")]),
+        "test_a_program_that_is_not_there_is_told_not_to_start_or_to_have_failed",
+        "nothing is said of why",
     ),
     (KillingAtOnce, "test_a_stop_asks_with_sigterm", "did not get as far"),
     (LosingStops, "test_a_stop_right_after_the_start_is_not_lost", NOT_TOLD),
@@ -262,9 +261,9 @@ BROKEN = [
     (KnowingNoOther, "test_an_id_that_is_unknown_is_ignored", "never launched"),
     (KnowingWorksOnly, "test_two_launches_of_one_work_are_two", "exit code: -9, not 5"),
     (
-        telling(lambda _, on_exit, launch_id, code: on_exit(launch_id, min(code, 30))),
+        with_code(lambda code: min(code, 30)),
         "test_many_launches_at_once_have_each_its_own_end",
-        "end: .*30.*, not .*31",
+        "exit code: 30, not 31",
     ),
 ]
 

@@ -8,20 +8,22 @@ import pytest
 
 import lightgrid as L
 from lightgrid.component.node import node_of
-from lightgrid.runtime.loop.supervision.obituary import signal_name
+from lightgrid.runtime.launch.events import Ended, NotStarted, Started
+from lightgrid.runtime.launch.signal_names import signal_name
 from lightgrid.runtime.reporting.observer import Observer
 
 
 class Launch:
-    def __init__(self, launch_id, on_exit):
+    def __init__(self, launch_id, tell):
         self.launch_id = launch_id
         self.was_asked = 0
-        self._on_exit = on_exit
+        self.tell = tell
+        self.has_ended = False
 
     def exit(self, code):
-        on_exit, self._on_exit = self._on_exit, None
-        if on_exit is not None:
-            on_exit(self.launch_id, code)
+        if not self.has_ended:
+            self.has_ended = True
+            self.tell(Ended(self.launch_id, code))
 
     def stop(self):
         self.was_asked += 1
@@ -32,23 +34,27 @@ class Launch:
 
 
 class Launcher:
-    """Starts nothing. `dies` is the exit code that the first processes end with at once."""
+    """Starts nothing. `dies` says how the first launches end at once: an exit code, or why not."""
+
+    name = "fake"
+    honours = frozenset({"cpus"})
 
     def __init__(self, dies=()):
         self.launches = []
         self.specs = []
         self._dies = list(dies)
 
-    def start(self, spec, on_exit):
-        if self._dies and isinstance(self._dies[0], OSError):
-            raise self._dies.pop(0)
-        launch = Launch(spec.launch_id, on_exit)
+    def start(self, spec, tell):
+        if self._dies and isinstance(self._dies[0], str):
+            tell(NotStarted(spec.launch_id, self._dies.pop(0)))
+            return
+        launch = Launch(spec.launch_id, tell)
         self.launches.append(launch)
         self.specs.append(spec)
+        tell(Started(spec.launch_id, 1000 + len(self.launches)))
         if self._dies:
             spec.log_file.write_text("some\nlast words\n")
             launch.exit(self._dies.pop(0))
-        return f"pid {1000 + len(self.launches)}"
 
     def stop(self, launch_id):
         self.find(launch_id).stop()
@@ -110,7 +116,7 @@ def test_a_process_that_is_killed_is_told_by_the_name_of_the_signal():
 
 
 def test_a_program_that_cannot_be_started_is_a_failure_with_a_name():
-    launcher = Launcher(dies=[OSError(2, "no such python")])
+    launcher = Launcher(dies=["cannot start python: no such python"])
     outcome = execute(Root(lambda root: root.w.run(), start_with_flow=False), launcher)
     assert outcome.exit_code == 1
     assert "w has failed" in outcome.message
@@ -213,7 +219,7 @@ def test_two_programs_that_cannot_be_started_are_both_told():
         root.a.run()
         root.b.run()
 
-    errors = [OSError(2, "no such python"), OSError(12, "no memory")]
+    errors = ["cannot start python: no such python", "cannot start python: no memory"]
     root = Two(step, start_with_flow=False)
     outcome = execute(root, Launcher(dies=errors))
     assert "a: cannot start" in outcome.message
@@ -228,9 +234,9 @@ def test_a_process_that_dies_while_the_app_ends_takes_no_other_along():
             self.exit(-11)
 
     class DeafLauncher(Launcher):
-        def start(self, spec, on_exit):
-            self.launches.append(Deaf(spec.launch_id, on_exit))
-            return "pid 1000"
+        def start(self, spec, tell):
+            self.launches.append(Deaf(spec.launch_id, tell))
+            tell(Started(spec.launch_id, 1000))
 
     launcher = DeafLauncher()
     outcome = execute(Two(lambda root: root.stop("done")), launcher)

@@ -9,6 +9,7 @@ import pytest
 import lightgrid as L
 from lightgrid.component.node import node_of
 from lightgrid.protocol.messages import Batch, CallError, CallErrorReason, CallState, CallUpdate
+from lightgrid.runtime.launch.events import Ended, Started
 from lightgrid.runtime.reporting.observer import Observer
 from lightgrid.state.delta import Set
 
@@ -45,14 +46,17 @@ class Peer:
 class Launcher:
     """Starts nothing."""
 
+    name = "fake"
+    honours = frozenset()
+
     def __init__(self):
         self.exits = {}
         self._ids = {}
 
-    def start(self, spec, on_exit):
-        self.exits[spec.launch_id] = lambda code: on_exit(spec.launch_id, code)
+    def start(self, spec, tell):
+        self.exits[spec.launch_id] = lambda code: tell(Ended(spec.launch_id, code))
         self._ids[spec.work] = spec.launch_id
-        return f"pid {1000 + len(self.exits)}"
+        tell(Started(spec.launch_id, 1000 + len(self.exits)))
 
     def end(self, work, code):
         self.exits[self._ids[work]](code)

@@ -1,0 +1,58 @@
+"""What is set for good: [tool.lightgrid] in the nearest pyproject.toml, here or above."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from lightgrid.cli.failure import UsageFailure
+from lightgrid.component.options import OptionChecker
+from lightgrid.errors import OptionError
+from lightgrid.runtime.launch.choosing import LOCAL
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `lightgrid flow` uses where the command line says nothing.
+
+    Attributes:
+        launcher: See `RunOptions`.
+        preload: See `RunOptions`.
+    """
+
+    launcher: str = LOCAL
+    preload: tuple[str, ...] = ()
+
+
+def read_settings(folder: Path) -> Settings:
+    """Return what the nearest pyproject.toml sets, as every tool that has a table there reads it.
+
+    Raises:
+        UsageFailure: It is no TOML, or sets what there is not, or what cannot be.
+    """
+    files = (one / "pyproject.toml" for one in (folder, *folder.parents))
+    file = next(filter(Path.is_file, files), None)
+    if file is None:
+        return Settings()
+    try:
+        table = tomllib.loads(file.read_text()).get("tool", {}).get("lightgrid", {})
+        return _checked(table, f"[tool.lightgrid] in {file}")
+    except (OSError, ValueError) as error:  # of TOML, too
+        raise UsageFailure(f"{file}: {error}") from None
+
+
+def _checked(table: dict[str, Any], owner: str) -> Settings:
+    known = [field.name for field in fields(Settings)]
+    for name in table:
+        if name not in known:
+            raise UsageFailure(f"{owner}: there is no {name!r}; there are: {', '.join(known)}")
+    given = OptionChecker(owner)
+    try:
+        return Settings(
+            given.text("launcher", table.get("launcher", LOCAL), "a text: NAME or NAME:OPTIONS"),
+            given.modules("preload", table.get("preload", ())),
+        )
+    except OptionError as error:
+        raise UsageFailure(str(error)) from None

@@ -1,0 +1,236 @@
+"""The launcher: starts, stops and reaps the processes of works, as the flow orders."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import select
+import signal
+import socket
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+
+from lightgrid.launcher.channel import Channel, Message, channel_pair
+from lightgrid.launcher.children import Children
+from lightgrid.launcher.executing import execute
+from lightgrid.launcher.family import kill_group, kill_marked
+from lightgrid.launcher.fork_server import ForkServer
+from lightgrid.launcher.orphans import Orphans
+from lightgrid.launcher.roles import Role, close_all_but, fork
+from lightgrid.launcher.sentinel import Sentinel
+from lightgrid.launcher.signals import Signals
+
+
+class LauncherProcess:
+    """Starts what the flow orders, by itself or by the fork server, and tells how it ends.
+
+    Orders: {"order": "start", "id", "stop_grace_s", "entry"} with two descriptors (see
+    `execute`), where "entry" is "module:function" for what can be forked, and else ""; "stop"
+    and "kill" with "id". Events: {"event": "started", "id", "pid"}; {"event": "not_started",
+    "id", "reason"} or {"event": "ended", "id", "code", "reason"} for each start, as the last;
+    {"event": "said", "text"}. When the flow says no more, what is left is ended.
+
+    Args:
+        flow: The channel to it.
+        over: Held by whoever may have works to end; its other end tells the flow when none is.
+        modules: See `ForkServer`; none if nothing is to be forked.
+        preload: See `ForkServer`.
+    """
+
+    def __init__(
+        self, flow: Channel, over: int, modules: Sequence[str], preload: Sequence[str]
+    ) -> None:
+        self._flow = flow
+        self._over = over
+        self._modules = modules
+        self._preload = preload
+        self._signals = Signals()
+        self._children = Children()
+        self._forked: dict[str, int] = {}
+        self._forks: Channel | None = None
+        self._forks_pid = 0
+        self._is_ready = False
+        self._can_fork = bool(modules)
+        self._has_flow = True
+
+    @classmethod
+    def from_arguments(cls, arguments: Sequence[str]) -> Role:
+        """Return the role of a process that the flow has started with these arguments."""
+        given = json.loads(arguments[0])
+        flow = Channel(socket.socket(fileno=given["flow"]))
+        return cls(flow, given["over"], given["modules"], given["preload"]).run
+
+    def run(self) -> int:
+        """Be the launcher."""
+        with ExitStack() as open_here:
+            close_all_but(self._flow.fileno(), self._over)
+            _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+            with suppress(OSError, ValueError):  # of each start that waits two are open
+                resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+            open_here.callback(self._flow.close)
+            ends = open_here.enter_context(self._signals.waiting_for_children())
+            self._orphans = Orphans()
+            self._sentinel = Sentinel(self._over)
+            open_here.callback(self._sentinel.close)
+            open_here.callback(self._close_forks)
+            if self._can_fork:
+                self._start_fork_server()
+            self._serve(ends)
+            # Nothing is left for them to do, and nothing of ours is to outlive this process.
+            if self._forks is not None:
+                _end(self._forks_pid)
+            _end(self._sentinel.pid)
+        return 0
+
+    def _serve(self, ends: int) -> None:
+        while self._has_flow or self._children or self._forked:
+            left_s = self._children.kill_overdue()
+            poll = select.poll()
+            poll.register(ends, select.POLLIN)
+            for channel in self._channels():
+                wants = select.POLLIN | (select.POLLOUT if channel.has_waiting else 0)
+                poll.register(channel, wants)
+            ready = {one for one, _ in poll.poll(None if left_s is None else left_s * 1000 + 1)}
+            if ends in ready:
+                os.read(ends, 4096)
+            for launch_id, code in self._children.reap(self._sentinel.has_ended):
+                self._ended(launch_id, code)
+            if self._has_flow and self._flow.fileno() in ready:
+                self._hear_flow()
+            if self._forks is not None and self._forks.fileno() in ready:
+                self._hear_fork_server(self._forks)
+
+    def _channels(self) -> list[Channel]:
+        flow = [self._flow] if self._has_flow else []
+        return flow if self._forks is None else [*flow, self._forks]
+
+    # --- what the flow orders ----------------------------------------------------------------
+
+    def _hear_flow(self) -> None:
+        self._flow.flush()
+        self._has_flow = self._flow.read()
+        for message, descriptors in self._flow.messages():
+            self._obey(message, descriptors)
+        if not self._has_flow:
+            self._children.stop_all()
+            for launch_id in self._forked:
+                self._order_forks({"order": "stop", "id": launch_id})
+
+    def _obey(self, message: Message, descriptors: Sequence[int]) -> None:
+        launch_id = message["id"]
+        if message["order"] == "start":
+            self._start(message, descriptors)
+        elif launch_id in self._forked:
+            self._order_forks(message)
+        elif message["order"] == "stop":
+            self._children.stop(launch_id)
+        else:
+            self._children.kill(launch_id)
+
+    def _start(self, message: Message, descriptors: Sequence[int]) -> None:
+        launch_id, stop_grace_s = message["id"], message["stop_grace_s"]
+        self._sentinel.add(launch_id, stop_grace_s)
+        if message["entry"] and self._can_fork:
+            if self._forks is None:
+                self._start_fork_server()
+            self._forked[launch_id] = 0
+            self._order_forks(message, descriptors)
+            return
+        try:
+            pid = execute(*descriptors)
+        except OSError as error:
+            self._sentinel.remove(launch_id)
+            self._flow.send({"event": "not_started", "id": launch_id, "reason": str(error)})
+        else:
+            self._children.add(launch_id, pid, stop_grace_s)
+            self._started(launch_id, pid)
+        finally:
+            for one in descriptors:
+                os.close(one)
+
+    # --- what happens ---------------------------------------------------------------------------
+
+    def _started(self, launch_id: str, pid: int) -> None:
+        self._sentinel.started(launch_id, pid)
+        self._flow.send({"event": "started", "id": launch_id, "pid": pid})
+
+    def _ended(self, launch_id: str, code: int | None, reason: str = "") -> None:
+        """Kill what a launch has left behind, and tell its end."""
+        # Beside its works, the launcher has two: the sentinel and the fork server.
+        if self._orphans.may_be_left(len(self._children) + 1 + (self._forks is not None)):
+            kill_marked(launch_id)
+        self._sentinel.remove(launch_id)
+        self._flow.send({"event": "ended", "id": launch_id, "code": code, "reason": reason})
+
+    # --- the fork server ------------------------------------------------------------------------
+
+    def _start_fork_server(self) -> None:
+        ours, theirs = channel_pair()
+        modules, preload, signals = self._modules, self._preload, self._signals
+        self._forks, self._is_ready = ours, False
+        self._forks_pid = fork(ForkServer(Channel(theirs), modules, preload, signals).run)
+        theirs.close()
+
+    def _order_forks(self, message: Message, descriptors: Sequence[int] = ()) -> None:
+        assert self._forks is not None
+        self._forks.send(message, descriptors)
+
+    def _hear_fork_server(self, forks: Channel) -> None:
+        forks.flush()
+        is_there = forks.read()
+        for message, _ in forks.messages():
+            self._note(message)
+        if not is_there:
+            self._fork_server_is_gone()
+
+    def _note(self, message: Message) -> None:
+        event, launch_id = message["event"], message.get("id", "")
+        if event == "started":
+            self._forked[launch_id] = message["pid"]
+            self._started(launch_id, message["pid"])
+        elif event == "ended":
+            del self._forked[launch_id]
+            for ended_id, code in self._children.reap(self._sentinel.has_ended):
+                self._ended(ended_id, code)
+            self._ended(launch_id, message["code"])
+        elif event == "not_started":
+            del self._forked[launch_id]
+            self._sentinel.remove(launch_id)
+            self._flow.send(message)
+        elif event == "ready":
+            self._is_ready = True
+            if message["obstacle"]:
+                self._give_up_forks(message["obstacle"])
+        else:
+            self._flow.send(message)
+
+    def _fork_server_is_gone(self) -> None:
+        self._close_forks()
+        if not self._is_ready:
+            self._give_up_forks("it has ended while it imported what works need")
+        left, self._forked = self._forked, {}
+        for launch_id, pid in left.items():
+            if pid:
+                kill_group(pid)
+            kill_marked(launch_id)
+            self._ended(launch_id, None, "the process that had forked it is gone")
+
+    def _give_up_forks(self, obstacle: str) -> None:
+        self._can_fork = False
+        preloaded = f" with preload {', '.join(self._preload)}" if self._preload else ""
+        what = (
+            f"works are started anew and not forked: the fork server{preloaded} cannot, {obstacle}"
+        )
+        self._flow.send({"event": "said", "text": what})
+
+    def _close_forks(self) -> None:
+        if self._forks is not None:
+            self._forks.close()
+            self._forks = None
+
+
+def _end(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    with suppress(ChildProcessError):
+        os.waitpid(pid, 0)

@@ -1,0 +1,15 @@
+"""What people call signals."""
+
+from __future__ import annotations
+
+import signal
+
+
+def signal_name(number: int) -> str:
+    """Return what people call a signal: "SIGKILL"; "signal 40 (SIGRTMIN+6)" for a real-time one."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # Python knows the first and the last of the real-time ones by name
+        first, last = getattr(signal, "SIGRTMIN", 0), getattr(signal, "SIGRTMAX", 0)
+        where = f" (SIGRTMIN+{number - first})" if first < number < last else ""
+        return f"signal {number}{where}"
