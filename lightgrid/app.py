@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import inspect
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lightgrid.component.checkpoint import dump_states, load_states
@@ -47,13 +47,15 @@ class App(RootHolder):
         root: The root flow; or a work, which then is run once.
         stop_grace_s: How long a work may take to end before it is killed, in
             seconds, where the work does not say itself.
+        preload: Modules that works on this machine are forked with, so that none of them has to
+            import them: ["numpy"].
         log_level: Taken from programs of the predecessor, told once, and of no effect;
             so is `flow_cloud_compute`.
 
     Raises:
         ComponentTypeError: The root is no component, or a flow without a `run` that takes no
             arguments.
-        OptionError: `stop_grace_s` is no time.
+        OptionError: `stop_grace_s` is no time, or `preload` no list of modules.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class App(RootHolder):
         root: Flow | Work,
         *,
         stop_grace_s: float = DEFAULT_STOP_GRACE_S,
+        preload: Sequence[str] = (),
         log_level: str | None = None,
         flow_cloud_compute: CloudCompute | None = None,
     ) -> None:
@@ -87,7 +90,9 @@ class App(RootHolder):
                 "arguments"
             ) from None
         self.root = root
-        self.stop_grace_s = OptionChecker(type(self).__name__).seconds("stop_grace_s", stop_grace_s)
+        given = OptionChecker(type(self).__name__)
+        self.stop_grace_s = given.seconds("stop_grace_s", stop_grace_s)
+        self.preload = given.modules("preload", preload)
         #: How the last run ended, and with which exception.
         self.outcome: Outcome | None = None
 
@@ -220,6 +225,7 @@ class App(RootHolder):
 
         if self.outcome is not None or node_of(self.root).backend is not None:
             raise ComponentError("an app runs once; make a new one to run it again")
+        options = replace(options, preload=(*options.preload, *self.preload))
         self.outcome = execute(self.root, self.stop_grace_s, options, observer)
         return self.outcome
 

@@ -84,6 +84,7 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
         launcher = Places(OWN if options.make_launcher else options.launcher, make_chosen)
         stack.callback(launcher.close)
         launcher.prepare()
+        launcher.preload(options.preload)
 
         @functools.cache
         def root_certificates() -> bytes | None:

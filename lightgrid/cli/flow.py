@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 import sys
@@ -141,6 +142,8 @@ def command(
     """
     from lightgrid.app import Order
     from lightgrid.cli.settings import read_settings
+    from lightgrid.runtime.launch.choosing import LOCAL
+    from lightgrid.runtime.launch.local import LocalLauncher
     from lightgrid.runtime.options import RunOptions
     from lightgrid.terminal import make_observer
 
@@ -160,15 +163,24 @@ def command(
         launcher=launcher or settings.launcher,
         preload=settings.preload if preload is None else preload,
     )
-    order = Order(options, observer)
-    try:
-        module = _load(file, args, order, as_module=as_module)
-        app = _only_app(module, file) if order.app is None else None
-    except BaseException:
-        observer.ended()
-        raise
-    if app is not None:  # else the file has run it itself
-        app.run(options, observer)
+    with contextlib.ExitStack() as stack:
+        if options.launcher == LOCAL:
+            # It imports what works need while the file is loaded here.
+            try:
+                local = LocalLauncher(options.preload)
+            except OSError as error:
+                raise Failure(f"launcher local: {error.strerror or error}") from None
+            stack.callback(local.close)
+            options = dataclasses.replace(options, make_launcher=lambda: local)
+        order = Order(options, observer)
+        try:
+            module = _load(file, args, order, as_module=as_module)
+            app = _only_app(module, file) if order.app is None else None
+        except BaseException:
+            observer.ended()
+            raise
+        if app is not None:  # else the file has run it itself
+            app.run(options, observer)
 
 
 def _load(file: str, args: Sequence[str], order: Order, *, as_module: bool) -> ModuleType:

@@ -5,8 +5,6 @@ lines and tests. Both give and take plain values; what the server refuses comes 
 `RefusedError`, and what may work later as `FlowUnavailableError`.
 """
 
-import os
+from lightgrid.wire.grpc_forks import without_fork_support
 
-# Before anything imports grpc, user code included: with its default, a process that forks
-# while a stream is open (multiprocessing, data loaders) hangs for good in the first child.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+without_fork_support()

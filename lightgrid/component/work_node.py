@@ -32,6 +32,7 @@ class WorkNode(Node):
         options: What the work was made with.
         calls: In the flow's process: the calls that the flow made.
         process_status: There: where the process stands, whatever its calls do.
+        place_of_process: There: where it runs, for people; {} while there is none.
         connection: There: what a process that dials in needs in its environment, once it
             is expected.
         process_side: In the work's own process: what it asks of the connection.
@@ -43,6 +44,7 @@ class WorkNode(Node):
         "calls",
         "connection",
         "options",
+        "place_of_process",
         "process_side",
         "process_status",
         "results",
@@ -60,6 +62,7 @@ class WorkNode(Node):
         self.options: WorkOptions  # once `Work.__init__` was called
         self.calls = CallTable()
         self.process_status = WorkStatus(WorkStage.NOT_STARTED)
+        self.place_of_process: Mapping[str, Value] = {}
         self.connection: dict[str, str] | None = None
         self.process_side: ProcessSide | None = None
         self.results: dict[str, Any] = {}
@@ -128,7 +131,7 @@ class WorkNode(Node):
         return {
             CALLS: self.calls.to_value(),
             STATUS: self.status.to_value(),
-            PROCESS: {},
+            PROCESS: dict(self.place_of_process),
         }
 
     def load_own_state(self, state: Mapping[str, Value]) -> None:

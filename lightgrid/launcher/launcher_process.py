@@ -27,9 +27,11 @@ class LauncherProcess:
 
     Orders: {"order": "start", "id", "stop_grace_s", "entry"} with two descriptors (see
     `execute`), where "entry" is "module:function" for what can be forked, and else ""; "stop"
-    and "kill" with "id". Events: {"event": "started", "id", "pid"}; {"event": "not_started",
-    "id", "reason"} or {"event": "ended", "id", "code", "reason"} for each start, as the last;
-    {"event": "said", "text"}. When the flow says no more, what is left is ended.
+    and "kill" with "id"; "preload" with "modules", for what is forked from then on.
+
+    Events: {"event": "started", "id", "pid"}; {"event": "not_started", "id", "reason"} or
+    {"event": "ended", "id", "code", "reason"} for each start, as the last; {"event": "said",
+    "text"}. When the flow says no more, what is left is ended.
 
     Args:
         flow: The channel to it.
@@ -52,6 +54,7 @@ class LauncherProcess:
         self._forks_pid = 0
         self._is_ready = False
         self._can_fork = bool(modules)
+        self._preload_has_changed = False
         self._has_flow = True
 
     @classmethod
@@ -118,8 +121,12 @@ class LauncherProcess:
                 self._order_forks({"order": "stop", "id": launch_id})
 
     def _obey(self, message: Message, descriptors: Sequence[int]) -> None:
-        launch_id = message["id"]
-        if message["order"] == "start":
+        launch_id = message.get("id", "")
+        if message["order"] == "preload":
+            self._preload = [*self._preload, *message["modules"]]
+            self._preload_has_changed = True
+            self._renew_fork_server()
+        elif message["order"] == "start":
             self._start(message, descriptors)
         elif launch_id in self._forked:
             self._order_forks(message)
@@ -132,6 +139,7 @@ class LauncherProcess:
         launch_id, stop_grace_s = message["id"], message["stop_grace_s"]
         self._sentinel.add(launch_id, stop_grace_s)
         if message["entry"] and self._can_fork:
+            self._renew_fork_server()
             if self._forks is None:
                 self._start_fork_server()
             self._forked[launch_id] = 0
@@ -168,9 +176,15 @@ class LauncherProcess:
     def _start_fork_server(self) -> None:
         ours, theirs = channel_pair()
         modules, preload, signals = self._modules, self._preload, self._signals
-        self._forks, self._is_ready = ours, False
+        self._forks, self._is_ready, self._preload_has_changed = ours, False, False
         self._forks_pid = fork(ForkServer(Channel(theirs), modules, preload, signals).run)
         theirs.close()
+
+    def _renew_fork_server(self) -> None:
+        """Have one that has imported what is to be preloaded, unless the one there has works."""
+        if self._preload_has_changed and self._can_fork and not self._forked:
+            self._close_forks()  # it ends by that
+            self._start_fork_server()
 
     def _order_forks(self, message: Message, descriptors: Sequence[int] = ()) -> None:
         assert self._forks is not None

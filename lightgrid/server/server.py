@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import socket
 import ssl
 import threading
@@ -13,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-# Before grpc is imported: with its fork support the first pool that a flow makes hangs.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+from lightgrid.wire.grpc_forks import without_fork_support
+
+without_fork_support()
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from dataclasses import replace
 
 from lightgrid.component.work import Work
 from lightgrid.process.told_environment import ADDRESS_VARIABLE
-from lightgrid.runtime.launch.events import LaunchEvent, Pending, Started, Tell
+from lightgrid.runtime.launch.events import Ended, LaunchEvent, NotStarted, Started, Tell
 from lightgrid.runtime.launch.launcher import LaunchSpec
 from lightgrid.runtime.launch.local import LocalLauncher
 from lightgrid.testing.relay import Relay
@@ -26,6 +27,9 @@ class WatchedLauncher(LocalLauncher):
         self._relay = relay
         self._pids: dict[str, int] = {}
         self._left: dict[str, int] = {}
+        self._newest: dict[str, str] = {}
+        self._asked: set[str] = set()
+        self._told = threading.Condition()
 
     def start(self, spec: LaunchSpec, tell: Tell) -> None:
         """See `Launcher.start`."""
@@ -34,13 +38,19 @@ class WatchedLauncher(LocalLauncher):
             if isinstance(event, Started):
                 self._pids[spec.work] = event.pid
                 self._left[event.launch_id] = event.pid
-            elif not isinstance(event, Pending):
-                self._left.pop(event.launch_id, None)
             tell(event)
+            if isinstance(event, Ended | NotStarted):
+                self._left.pop(event.launch_id, None)
+            with self._told:
+                self._asked.discard(spec.launch_id)
+                self._told.notify_all()
 
         if self._relay is not None:
             address = self._relay.address_of(spec.work, spec.environment[ADDRESS_VARIABLE])
             spec = replace(spec, environment={**spec.environment, ADDRESS_VARIABLE: address})
+        with self._told:
+            self._newest[spec.work] = spec.launch_id
+            self._asked.add(spec.launch_id)
         super().start(spec, note)
 
     def is_left(self, pid: int) -> bool:
@@ -54,11 +64,13 @@ class WatchedLauncher(LocalLauncher):
             self._relay.close()
 
     def pid_of(self, work: Work) -> int:
-        """Return the number of the newest process of a work.
+        """Return the number of the newest process of a work, once it is there.
 
         Raises:
             LookupError: It has never been started.
         """
+        with self._told:
+            self._told.wait_for(lambda: self._newest.get(work.name) not in self._asked)
         if work.name not in self._pids:
             raise LookupError(f"{work.name} has no process; call run or start first")
         return self._pids[work.name]

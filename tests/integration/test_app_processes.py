@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import textwrap
+from pathlib import Path
 
 import pytest
 from integration.command import LIMIT_S, Lightgrid, wait_until
@@ -80,16 +81,10 @@ def daemon_app(lightgrid, lasts_s):
     return lightgrid.write("app.py", DAEMON.replace("LASTS_S", str(lasts_s)))
 
 
-def guards_of(lightgrid):
-    found = []
-    for pid in lightgrid.processes():
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as file:
-                if b"guard.py" in file.read():
-                    found.append(pid)
-        except OSError:
-            continue
-    return found
+def launcher_of(app):
+    """Return the launcher process of an app, its one child."""
+    (launcher,) = Path(f"/proc/{app.pid}/task/{app.pid}/children").read_text().split()
+    return int(launcher)
 
 
 def test_a_daemon_that_a_work_has_started_ends_with_the_app(lightgrid):
@@ -105,21 +100,10 @@ def test_a_daemon_that_a_work_has_started_ends_when_the_flow_is_killed(lightgrid
     wait_until(lambda: not lightgrid.processes(), "the end of all processes")
 
 
-def test_no_process_is_left_when_the_guard_was_killed_and_then_the_flow(lightgrid):
+def test_an_app_ends_while_its_launcher_is_stopped(lightgrid):
     app = lightgrid.start_app(daemon_app(lightgrid, 600))
     app.wait_out("daemon")
-    (guard,) = guards_of(lightgrid)
-    os.kill(guard, signal.SIGKILL)
-    wait_until(lambda: guards_of(lightgrid) not in ([], [guard]), "another guard")
-    app.process.kill()
-    wait_until(lambda: not lightgrid.processes(), "the end of all processes")
-
-
-def test_an_app_ends_while_its_guard_is_stopped(lightgrid):
-    app = lightgrid.start_app(daemon_app(lightgrid, 600))
-    app.wait_out("daemon")
-    (guard,) = guards_of(lightgrid)
-    os.kill(guard, signal.SIGSTOP)
+    os.kill(launcher_of(app), signal.SIGSTOP)
     app.interrupt()
     assert app.wait_end() == 130, app.err
     assert lightgrid.processes() == []
@@ -160,7 +144,7 @@ def test_an_app_runs_where_the_shell_ignores_the_ends_of_children(lightgrid):
     assert "it came to its end" in ran.stderr
 
 
-def test_how_a_work_died_that_something_else_has_waited_for_is_said_to_be_unknown(lightgrid):
+def test_how_a_work_died_is_known_whatever_waits_for_the_flows_children(lightgrid):
     text = REAPING.replace("pass\n", "os.kill(os.getpid(), signal.SIGKILL)\n", 1)
     text = text.replace(
         "self.w.run()", "signal.signal(signal.SIGCHLD, signal.SIG_IGN); self.w.run()"
@@ -168,4 +152,4 @@ def test_how_a_work_died_that_something_else_has_waited_for_is_said_to_be_unknow
     lightgrid.write("app.py", text)
     ran = lightgrid.run("flow", "app.py")
     assert ran.returncode == 1, ran.stderr
-    assert "how is not known" in ran.stderr
+    assert "was killed by SIGKILL" in ran.stderr

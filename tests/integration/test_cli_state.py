@@ -1,6 +1,7 @@
 """The commands that look into a running app: ps, logs, state, work."""
 
 import json
+from pathlib import Path
 
 import pytest
 from integration.command import Lightgrid, wait_until
@@ -118,13 +119,21 @@ class TestOneApp:
         assert str(app.pid) in head
         assert "app.py" in head
         assert "127.0.0.1:" in head
-        assert titles.split() == ["WORK", "STAGE", "REASON", "CALLS", "PID"]
+        assert titles.split()[:4] == ["WORK", "STAGE", "REASON", "CALLS"]
+        assert titles.split()[4:] == ["LAUNCHER", "HOST", "PID", "RESOURCES"]
         cells = {row.split()[0]: row.split()[1:4] for row in rows}
         assert cells == {
             "late": ["not_started", "-", "0"],
             "w": ["running", "-", "1"],
             "sub.inner": ["started", "-", "0"],
         }
+        places = {row.split()[0]: row.split()[4:] for row in rows}
+        assert places["late"] == ["-", "-", "-", "-"]
+        launcher, host, pid, resources = places["w"]
+        assert (launcher, host, resources) == ("local", "here", "-")
+        assert "work_process --name root.w" in Path(f"/proc/{pid}/cmdline").read_text().replace(
+            "\0", " "
+        )
 
     def test_logs_shows_what_a_work_printed(self, lightgrid):
         done = lightgrid.run("logs", "w")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import select
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,9 +31,13 @@ from lightgrid.process.told_environment import (
 from lightgrid.runtime.launch.events import Ended, LaunchEvent, NotStarted, Started, Tell
 from lightgrid.runtime.launch.launcher import LaunchSpec
 from lightgrid.runtime.launch.signal_names import signal_name
+from lightgrid.wire.grpc_forks import without_fork_support
 
 #: What the launcher process may take to kill what is left, and then to end, in seconds.
 _LAST_S: Final = 5.0
+#: When it has not answered an order for so long, beside the grace, it never will: somebody has
+#: stopped it. To give it up costs all its works, so this is more than a loaded machine takes.
+_UNANSWERED_S: Final = 30.0
 _log = logging.getLogger("lightgrid")
 
 
@@ -40,6 +46,7 @@ class _Launch:
     tell: Tell
     stop_grace_s: float
     pid: int = 0
+    due_s: float = math.inf
 
 
 class LauncherClient:
@@ -57,11 +64,13 @@ class LauncherClient:
     """
 
     def __init__(self, modules: Sequence[str], preload: Sequence[str]) -> None:
+        without_fork_support()  # as the flow's server does, later: works are to differ in nothing
         self.environment = {**untold_environment(), LAUNCH_VARIABLE: PLACEHOLDER}
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._launches: dict[str, _Launch] = {}
         self._is_gone = self._closing = False
+        self._timer: threading.Timer | None = None
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
         self._channel, theirs = channel_pair()
         self._over, over = os.pipe()
@@ -138,8 +147,20 @@ class LauncherClient:
     def order(self, order: str, launch_id: str) -> None:
         """Order a launch to be stopped or killed, unless it has ended."""
         with self._lock:
-            if launch_id in self._launches and not self._is_gone:
-                self._send({"order": order, "id": launch_id})
+            launch = self._launches.get(launch_id)
+            if launch is None or self._is_gone:
+                return
+            self._send({"order": order, "id": launch_id})
+            grace_s = launch.stop_grace_s if order == "stop" else 0.0
+            launch.due_s = min(launch.due_s, time.monotonic() + grace_s + _UNANSWERED_S)
+            if self._timer is None:
+                self._watch(launch.due_s)
+
+    def preload(self, modules: Sequence[str]) -> None:
+        """Have more modules imported by the fork server, before it forks the next work."""
+        with self._lock:
+            if not self._is_gone:
+                self._send({"order": "preload", "modules": list(modules)})
 
     def close(self) -> None:
         """Kill all that is left, and end the launcher process once it has told so."""
@@ -159,6 +180,23 @@ class LauncherClient:
     def forget_in_child(self) -> None:
         """Close the channel in a forked child of the flow."""
         self._channel.close()
+
+    def _watch(self, due_s: float) -> None:
+        """Look again when an answer is due."""
+        self._timer = threading.Timer(due_s - time.monotonic(), self._give_up_if_overdue)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _give_up_if_overdue(self) -> None:
+        with self._lock:
+            self._timer = None
+            due_s = min((launch.due_s for launch in self._launches.values()), default=math.inf)
+            if self._is_gone or due_s == math.inf:
+                return
+            if due_s > time.monotonic():
+                self._watch(due_s)
+            else:
+                self._process.kill()  # the reading thread sees its end
 
     def _send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
         self._channel.send(message, descriptors)
@@ -219,6 +257,8 @@ class LauncherClient:
                 del self._launches[launch_id]
             launch.tell(Ended(launch_id, None, reason))
         with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
             self._channel.close()
             os.close(self._over)
             self._errors.close()

@@ -132,6 +132,14 @@ class LocalLauncher:
         if not self._take_from_queue(launch_id):
             self._client.order("kill", launch_id)
 
+    def preload(self, modules: Sequence[str]) -> None:
+        """Have works forked with more modules, from the next start on."""
+        with self._lock:
+            new = tuple(name for name in modules if name not in self._preload)
+            self._preload += new
+            if new and not self._client.is_gone:
+                self._client.preload(new)
+
     def close(self) -> None:
         """Kill what is left and let the launcher process go."""
         for launch_id in list(self._waiting):

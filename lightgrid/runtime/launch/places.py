@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from lightgrid.errors import LightgridError
 from lightgrid.runtime.launch.events import Ended, LaunchEvent, NotStarted, Tell
 from lightgrid.runtime.launch.launcher import Launcher, LaunchSpec
+from lightgrid.runtime.launch.local import LocalLauncher
 
 
 class Places:
@@ -38,13 +39,20 @@ class Places:
         except OSError as error:
             raise LightgridError(f"launcher {self._default}: {error}") from None
 
+    def preload(self, modules: Sequence[str]) -> None:
+        """Have works of this machine forked with more modules, from the next start on."""
+        for launcher in self._made.values():
+            if isinstance(launcher, LocalLauncher):
+                launcher.preload(modules)
+
     def name_of(self, launcher: str) -> str:
         """Return what people call the launcher that a work has named; "" is the app's."""
-        return (launcher or self._default).partition(":")[0]
+        made = self._made.get(self._key_of(launcher))
+        return launcher.partition(":")[0] if made is None else made.name
 
     def start(self, spec: LaunchSpec, tell: Tell) -> None:
         """Start a process; see `Launcher.start`."""
-        chosen = spec.launcher or self._default
+        chosen = self._key_of(spec.launcher)
         try:
             if chosen not in self._made:
                 self._made[chosen] = self._make(chosen)
@@ -69,6 +77,11 @@ class Places:
 
         self._by_launch[spec.launch_id] = launcher
         launcher.start(spec, note)
+
+    def _key_of(self, launcher: str) -> str:
+        made = self._made.get(self._default)
+        is_default = not launcher or (made is not None and launcher == made.name)
+        return self._default if is_default else launcher
 
     def stop(self, launch_id: str) -> None:
         """Ask a process to end; see `Launcher.stop`."""

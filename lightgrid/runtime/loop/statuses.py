@@ -114,6 +114,7 @@ class StatusWriter:
 
     def process_placed(self, work: WorkNode, place: Mapping[str, Value]) -> None:
         """Note where the process of a work is, for people; {} for nowhere."""
+        work.place_of_process = place
         self._write(work, Set((PROCESS,), dict(place)))
 
     def _write_step(self, work: WorkNode, record: CallRecord) -> None:
