@@ -105,13 +105,8 @@ class LauncherClient:
         """The number of the launcher process."""
         return self._process.pid
 
-    @property
-    def is_gone(self) -> bool:
-        """Whether it has ended, or is about to."""
-        return self._is_gone
-
-    def start(self, spec: LaunchSpec, entry: str, environment: dict[str, str], tell: Tell) -> None:
-        """Order a start.
+    def start(self, spec: LaunchSpec, entry: str, environment: dict[str, str], tell: Tell) -> bool:
+        """Order a start; return False if the launcher process is gone, and cannot do it.
 
         Args:
             spec: What to start.
@@ -141,8 +136,13 @@ class LauncherClient:
             "entry": entry,
         }
         with self._lock:
+            if self._is_gone:
+                os.close(file)
+                os.close(log)
+                return False
             self._launches[spec.launch_id] = _Launch(tell, spec.stop_grace_s)
             self._send(order, [file, log])
+            return True
 
     def order(self, order: str, launch_id: str) -> None:
         """Order a launch to be stopped or killed, unless it has ended."""

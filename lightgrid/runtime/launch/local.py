@@ -112,11 +112,9 @@ class LocalLauncher:
         }
         try:
             with self._lock:
-                if self._client.is_gone:
+                entry = spec.entry if self._can_fork(environment) else ""
+                while not self._client.start(spec, entry, environment, tell):
                     self._client = LauncherClient(self._modules, self._preload)
-                client = self._client
-                entry = spec.entry if self._can_fork(client, environment) else ""
-                client.start(spec, entry, environment, tell)
         except OSError as error:  # no descriptor, no process, no room for its log
             where = f"{error.filename}: " if error.filename else ""
             reason = f"cannot start {spec.command[0]}: {where}{error.strerror or error}"
@@ -137,7 +135,7 @@ class LocalLauncher:
         with self._lock:
             new = tuple(name for name in modules if name not in self._preload)
             self._preload += new
-            if new and not self._client.is_gone:
+            if new:
                 self._client.preload(new)
 
     def close(self) -> None:
@@ -155,10 +153,10 @@ class LocalLauncher:
         """Close this end in a forked child: the launcher is to see the end of the flow alone."""
         self._client.forget_in_child()
 
-    def _can_fork(self, client: LauncherClient, environment: dict[str, str]) -> bool:
+    def _can_fork(self, environment: dict[str, str]) -> bool:
         """Tell whether an environment can be a forked process's, as far as that reads it."""
         names = _READ_ONCE + (_READ_ONCE_BY_PRELOADED if self._preload else ())
-        return _chosen(environment, names) == _chosen(client.environment, names)
+        return _chosen(environment, names) == _chosen(self._client.environment, names)
 
 
 def _chosen(environment: dict[str, str], beginnings: tuple[str, ...]) -> dict[str, str]:
