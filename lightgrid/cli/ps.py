@@ -9,7 +9,10 @@ from typing import Any, Final
 import click
 
 from lightgrid.cli.failure import Failure, told_to_person
+from lightgrid.cli.left_behind import LeftProcess, find_left
+from lightgrid.cli.left_behind import end_left as end_all_left
 from lightgrid.cli.target import Target, choose_target, connection_options
+from lightgrid.errors import short_name
 from lightgrid.runtime.reporting.run_dir import running_apps
 from lightgrid.state.layout import APP_STATE, PROCESS, STATUS, works_below
 
@@ -18,9 +21,28 @@ _TITLES: Final = ("WORK", "STAGE", "REASON", "CALLS", "LAUNCHER", "HOST", "PID",
 
 
 @click.command("ps", short_help="Show the running apps and their works.")
+@click.option(
+    "--end-left",
+    is_flag=True,
+    help="End the processes of works whose app is gone, where something was left behind.",
+)
 @connection_options
-def command(connect: str | None, token_file: Path | None, tls_ca: Path | None) -> None:
-    """Show each running app: its file, pid and address, and where its works stand."""
+def command(
+    connect: str | None, token_file: Path | None, tls_ca: Path | None, end_left: bool
+) -> None:
+    """Show each running app: its file, pid and address, and where its works stand.
+
+    And processes of works whose app is gone, if there are any: that takes somebody who has
+    killed the app and what was to end them in one moment.
+    """
+    left = find_left() if connect is None else []
+    if end_left:
+        end_all_left(left)
+        click.echo(f"ended: {_shown(left)}" if left else "nothing is left behind")
+        return
+    if left:
+        click.echo(f"left behind by an app that is gone: {_shown(left)}", err=True)
+        click.echo("end that by: lightgrid ps --end-left", err=True)
     apps = running_apps() if connect is None else []
     if len(apps) > 1:
         targets = [Target(app.address, app.token, None, app) for app in apps]
@@ -48,6 +70,10 @@ def work_names(target: Target) -> list[str]:
     with target.open() as client:
         _, tree = read_tree(client)
     return [name for name, _ in works_below(tree)]
+
+
+def _shown(left: Sequence[LeftProcess]) -> str:
+    return ", ".join(f"{short_name(one.work) or 'a process'} (pid {one.pid})" for one in left)
 
 
 def _show(target: Target) -> None:

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from integration.command import LIMIT_S, Lightgrid, wait_until
 
+from lightgrid.cli.left_behind import end_left, find_left
+from lightgrid.launcher.family import has_ended
+
 DAEMON = """
 import os, signal, sys, time
 import lightgrid as L
@@ -81,10 +84,19 @@ def daemon_app(lightgrid, lasts_s):
     return lightgrid.write("app.py", DAEMON.replace("LASTS_S", str(lasts_s)))
 
 
+def children_of(pid):
+    """Return the children of a process, oldest first."""
+    return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
 def launcher_of(app):
     """Return the launcher process of an app, its one child."""
-    (launcher,) = Path(f"/proc/{app.pid}/task/{app.pid}/children").read_text().split()
-    return int(launcher)
+    (launcher,) = children_of(app.pid)
+    return launcher
+
+
+def is_program(pid, name):
+    return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(name)
 
 
 def test_a_daemon_that_a_work_has_started_ends_with_the_app(lightgrid):
@@ -153,3 +165,42 @@ def test_how_a_work_died_is_known_whatever_waits_for_the_flows_children(lightgri
     ran = lightgrid.run("flow", "app.py")
     assert ran.returncode == 1, ran.stderr
     assert "was killed by SIGKILL" in ran.stderr
+
+
+LEFT = """
+import lightgrid as L
+
+class Root(L.Flow):
+    def __init__(self):
+        super().__init__()
+        self.w = L.CommandWork(["sleep", "600"])
+
+    def run(self):
+        self.w.run()
+        if self.w.status.stage == "running":
+            print("sleeping", flush=True)
+
+app = L.App(Root())
+"""
+
+
+def test_what_is_left_when_flow_launcher_and_sentinel_are_killed_is_shown_and_can_be_ended(
+    lightgrid,
+):
+    lightgrid.write("app.py", LEFT)
+    app = lightgrid.start_app("app.py")
+    app.wait_out("sleeping")
+    launcher = launcher_of(app)
+    sentinel, *_ = children_of(launcher)
+    (sleeping,) = (pid for pid in children_of(launcher) if is_program(pid, b"sleep"))
+    killed = (app.pid, launcher, sentinel)
+    for number in (signal.SIGSTOP, signal.SIGKILL):  # none of them is to see another's end
+        for pid in killed:
+            os.kill(pid, number)
+    wait_until(lambda: all(map(has_ended, killed)), "the end of all three")
+    assert f"w (pid {sleeping})" in lightgrid.run("ps").stderr
+    left = [one for one in find_left() if one.flow_pid == app.pid]
+    assert [(one.pid, one.work) for one in left] == [(sleeping, "root.w")]
+    end_left(left)
+    wait_until(lambda: not lightgrid.processes(), "the end of all processes")
+    assert f"pid {sleeping}" not in lightgrid.run("ps").stderr

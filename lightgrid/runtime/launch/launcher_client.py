@@ -65,7 +65,12 @@ class LauncherClient:
 
     def __init__(self, modules: Sequence[str], preload: Sequence[str]) -> None:
         without_fork_support()  # as the flow's server does, later: works are to differ in nothing
-        self.environment = {**untold_environment(), LAUNCH_VARIABLE: PLACEHOLDER}
+        self.environment = {
+            **untold_environment(),
+            LAUNCH_VARIABLE: PLACEHOLDER,
+            # For `lightgrid ps`, to which /proc shows this as what a forked work was started with.
+            FLOW_PID_VARIABLE: str(os.getpid()),
+        }
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._launches: dict[str, _Launch] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from lightgrid.component.status import WorkStage
 from lightgrid.component.work_node import WorkNode
@@ -17,11 +17,7 @@ from lightgrid.runtime.loop.timers import Timers
 
 
 class Processes:
-    """What is done with the process of a seat. It is decided now, and done by `outputs`.
-
-    Args:
-        runs: Told of each call that runs, since its program was started.
-    """
+    """What is done with the process of a seat. It is decided now, and done by `outputs`."""
 
     def __init__(
         self,
@@ -30,14 +26,12 @@ class Processes:
         starter: Starter,
         statuses: StatusWriter,
         timers: Timers,
-        runs: Callable[[Seat, str], None],
     ) -> None:
         self._hub = hub
         self._outputs = outputs
         self._starter = starter
         self._statuses = statuses
         self._timers = timers
-        self._runs = runs
 
     def start(self, seat: Seat) -> None:
         """Start one where there is none; where one is about to end, start the next after it."""
@@ -82,8 +76,6 @@ class Processes:
             self._launch(seat, program, first.call_id if program is not None else "")
             if program is not None:
                 self._give(seat, seat.waiting.pop(0), by_launch=True)
-                self._statuses.call_moved(seat.work, first.call_id, WorkStage.RUNNING)
-                self._outputs.act(lambda: self._runs(seat, first.call_id))
                 return
         if seat.process is not None and seat.process.takes_calls:
             waiting, seat.waiting = seat.waiting, []

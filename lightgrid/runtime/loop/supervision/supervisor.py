@@ -60,9 +60,7 @@ class Supervisor:
             self._launched, self._not_launched,
         )  # fmt: skip
         self._watch = CallWatch(timers, self._timed_out)
-        self._processes = Processes(
-            hub, outputs, self._starter, statuses, timers, self._watch.begin
-        )
+        self._processes = Processes(hub, outputs, self._starter, statuses, timers)
         self._judge = Judge(statuses, self._processes)
         self._seats: dict[WorkNode, Seat] = {}
         self._names: dict[str, Seat] = {}
@@ -193,6 +191,8 @@ class Supervisor:
         elif isinstance(event, Started):
             self._starter.started(seat, process, event)
             self._note_stage(seat, process, WorkStage.STARTED)
+            if process.call_id in seat.given:  # a program runs for it
+                self._call_runs(seat, process.call_id)
         else:
             self._note_stage(seat, process, WorkStage.PENDING, event.reason)
 
@@ -227,10 +227,13 @@ class Supervisor:
         """Note what the work, or who knows of its end, says of a call."""
         seat = self._seat(work)
         if update.state is CallState.RUNNING:
-            self._statuses.call_moved(work, update.call_id, WorkStage.RUNNING)
-            self._watch.begin(seat, update.call_id)
+            self._call_runs(seat, update.call_id)
         elif seat.process is None or not seat.process.is_told_by(update):
             self._judge.call_ended(seat, update)
+
+    def _call_runs(self, seat: Seat, call_id: str) -> None:
+        self._statuses.call_moved(seat.work, call_id, WorkStage.RUNNING)
+        self._watch.begin(seat, call_id)
 
     def judge_exits(self) -> None:
         """Carry out what the ends of processes mean, now that all that came before is known."""
