@@ -21,6 +21,8 @@ from lightgrid.errors import (
 
 #: What gRPC says, and what a person is told.
 _CAUSES: Final = {
+    # While it connects, which a server that expects TLS does not let happen.
+    "last error: UNAVAILABLE: ": "it has closed the connection. If it speaks TLS, give --tls-ca",
     "Connection refused": "nothing listens there",
     "before receiving SETTINGS": "it does not answer. Its process may be paused, or busy for long",
     "Deadline Exceeded": "it does not answer. Its process may be paused, or busy for long",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lightgrid.cli.failure import Failure, UsageFailure
+from lightgrid.process.root_certificates import find_root_certificates
 from lightgrid.process.told_environment import (
     TLS_CA_VARIABLE,
     TOKEN_VARIABLE,
@@ -56,8 +57,8 @@ def connection_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--tls-ca",
             type=click.Path(path_type=Path),
-            help="PEM file of who signed the app's certificate, if it speaks TLS; else "
-            f"{TLS_CA_VARIABLE} has its content.",
+            help="PEM file of who signed the certificate of an app elsewhere that speaks TLS; "
+            f"else {TLS_CA_VARIABLE} has its content.",
         ),
         click.option(
             "--token-file",
@@ -87,7 +88,8 @@ def choose_target(
     Args:
         connect: Its pid, address or file; None for the one that runs.
         token_file: Holds a token.
-        tls_ca: PEM file; without it the environment may have its content.
+        tls_ca: PEM file. Without it an app of this machine says itself whom to trust; for
+            another one the environment may have the content.
         token: A token that was given outright.
         app_file: Unless `connect` says which, the app that runs this file is meant.
 
@@ -95,7 +97,7 @@ def choose_target(
         Failure: None is running, or it is not clear which is meant.
     """
     given = token or _given_token(token_file)
-    root_certificates = told_root_certificates() if tls_ca is None else _read(tls_ca)
+    root_certificates = None if tls_ca is None else _root_certificates(tls_ca)
     apps = running_apps()
     found = apps if connect is None else [app for app in apps if _is_meant(app, connect)]
     if connect is None and app_file is not None and apps:
@@ -106,8 +108,7 @@ def choose_target(
                 f"no running app runs {app_file}; choose one by --connect PID:\n{_list(apps)}"
             )
     if len(found) == 1:
-        app = found[0]
-        return Target(app.address, given or app.token, root_certificates, app)
+        return target_of(found[0], given, root_certificates)
     if found:
         raise UsageFailure(f"several apps run; choose one by --connect PID:\n{_list(found)}")
     if connect is None:
@@ -119,7 +120,16 @@ def choose_target(
         raise UsageFailure(
             f"the app at {connect} needs its token: set {TOKEN_VARIABLE} or give --token-file"
         )
-    return Target(connect, given, root_certificates)
+    return Target(connect, given, root_certificates or told_root_certificates())
+
+
+def target_of(
+    app: RunningApp, token: str | None = None, root_certificates: bytes | None = None
+) -> Target:
+    """Return how to talk to an app of this machine: as it says itself, unless told otherwise."""
+    if root_certificates is None and app.root_certificates is not None:
+        root_certificates = app.root_certificates.encode()
+    return Target(app.address, token or app.token, root_certificates, app)
 
 
 def describe(app: RunningApp) -> str:
@@ -131,6 +141,13 @@ def _given_token(token_file: Path | None) -> str | None:
     if token_file is not None:
         return _read(token_file).decode("utf-8", "replace").strip()
     return os.environ.get(TOKEN_VARIABLE) or None
+
+
+def _root_certificates(path: Path) -> bytes:
+    try:
+        return find_root_certificates(_read(path))
+    except ValueError as error:
+        raise UsageFailure(f"{path} cannot be trusted: {error}") from None
 
 
 def _read(path: Path) -> bytes:

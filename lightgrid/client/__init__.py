@@ -10,3 +10,5 @@ import os
 # Before anything imports grpc, user code included: with its default, a process that forks
 # while a stream is open (multiprocessing, data loaders) hangs for good in the first child.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+# By itself gRPC writes on stderr whenever two do not agree on TLS, one of them anyone.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")

@@ -36,6 +36,19 @@ def advertised_address(bound: str, resolved: str, advertise: str | None) -> str:
     return advertise if has_port else f"{advertise}:{port}"
 
 
+def host_of(address: str) -> str:
+    """Return the host of HOST:PORT; of an IPv6 address without its brackets."""
+    return address.rpartition(":")[0].strip("[]")
+
+
+def own_hosts() -> list[str]:
+    """Return the names and the IP addresses by which this machine is dialled, as it knows them."""
+    found: list[str | None] = ["localhost", socket.gethostname(), *_LOOPBACK.values()]
+    for family in _LOOPBACK:
+        found += [_on_the_way_out(family), *_by_name(family)]
+    return list(dict.fromkeys(filter(None, found)))
+
+
 def _is_wildcard(resolved: str) -> bool:
     return ipaddress.ip_address(resolved).is_unspecified
 
@@ -47,7 +60,7 @@ def _own_address(wildcard: str) -> str:
     if ":" in wildcard:
         families.reverse()
     for family in families:
-        found = _on_the_way_out(family) or _by_name(family)
+        found = _on_the_way_out(family) or next(iter(_by_name(family)), None)
         if found is not None:
             break
     else:  # there is no network: who dials is on this machine
@@ -59,21 +72,22 @@ def _on_the_way_out(family: socket.AddressFamily) -> str | None:
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((_ELSEWHERE[family], _ANY_PORT))
-            return _if_others_reach_it(probe.getsockname()[0])
+            own = str(probe.getsockname()[0])
     except OSError:  # no route leads elsewhere, as in a network of its own
         return None
+    return own if _is_reached(own) else None
 
 
-def _by_name(family: socket.AddressFamily) -> str | None:
+def _by_name(family: socket.AddressFamily) -> list[str]:
     try:
         known = socket.getaddrinfo(socket.gethostname(), None, family, socket.SOCK_STREAM)
     except OSError:
-        return None
-    return next(filter(None, (_if_others_reach_it(str(place[0])) for *_, place in known)), None)
+        return []
+    return [place for place in (str(place[0]) for *_, place in known) if _is_reached(place)]
 
 
-def _if_others_reach_it(address: str) -> str | None:
+def _is_reached(address: str) -> bool:
+    """Tell whether others reach this machine by an address of it."""
     known = ipaddress.ip_address(address)
     # A link-local address means something only together with an interface of who dials.
-    is_of_here = known.is_loopback or known.is_link_local or known.is_unspecified
-    return None if is_of_here else address
+    return not (known.is_loopback or known.is_link_local or known.is_unspecified)

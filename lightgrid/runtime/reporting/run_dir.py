@@ -1,6 +1,6 @@
 """The folder of one running app: its logs, and how to reach it.
 
-    lightgrid-UID/PID/app.json    address, token, file; for the user alone
+    lightgrid-UID/PID/app.json    address, token, whom to trust, file; for the user alone
     lightgrid-UID/PID/logs/W.log  what a work printed; "/" in W is %2F, as in a URL
 
 Lies where only the user can look. A folder whose process is gone is removed by
@@ -31,13 +31,23 @@ _MAX_FILE_NAME: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class RunningApp:
-    """How to reach a running app."""
+    """How to reach a running app.
+
+    Attributes:
+        pid: Of the flow's process.
+        app_file: The file that it runs.
+        address: HOST:PORT to dial.
+        token: Opens it.
+        run_dir: Where its logs are.
+        root_certificates: The certificates to trust, as PEM text; None without TLS.
+    """
 
     pid: int
     app_file: str
     address: str
     token: str
     run_dir: str
+    root_certificates: str | None = None
 
     def log_file(self, work: str) -> Path:
         """Return the file that has what a work printed."""
@@ -69,13 +79,14 @@ class RunDir:
         """Return the file that takes what a work prints."""
         return _log_file(self.path, work)
 
-    def publish(self, address: str, token: str) -> None:
-        """Let commands of the same user find the app.
+    def publish(self, address: str, token: str, root_certificates: bytes | None = None) -> None:
+        """Let commands of the same user find the app, and trust it.
 
         Raises:
             LightgridError: The folder cannot be written.
         """
-        app = RunningApp(os.getpid(), self._app_file, address, token, str(self.path))
+        trusted = None if root_certificates is None else root_certificates.decode()
+        app = RunningApp(os.getpid(), self._app_file, address, token, str(self.path), trusted)
         # Whole or not at all: a reader never sees half of it.
         draft = self.path / "app.json.new"
         with _told_errors():

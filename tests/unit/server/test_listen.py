@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from lightgrid.errors import LightgridError
-from lightgrid.server.server import Listen
+from lightgrid.server.listen import Listen
 
 PEM = Path("x.pem")
 
