@@ -167,8 +167,7 @@ def read_facts(certificate: bytes) -> CertificateFacts:
         names = known.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (ValueError, x509.ExtensionNotFound) as error:
         raise LightgridError(f"it cannot be read: {error}") from None
-    addresses = names.get_values_for_type(x509.IPAddress)
-    hosts = [*names.get_values_for_type(x509.DNSName), *map(str, addresses)]
+    hosts = [str(name.value) for name in names if isinstance(name, x509.DNSName | x509.IPAddress)]
     return CertificateFacts(hosts, known.not_valid_after_utc)
 
 

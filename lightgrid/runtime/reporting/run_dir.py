@@ -1,6 +1,7 @@
 """The folder of one running app: its logs, and how to reach it.
 
     lightgrid-UID/PID/app.json    address, token, whom to trust, file; for the user alone
+    lightgrid-UID/PID/ca.pem      whom to trust, for people; where the app speaks TLS
     lightgrid-UID/PID/logs/W.log  what a work printed; "/" in W is %2F, as in a URL
 
 Lies where only the user can look. A folder whose process is gone is removed by
@@ -60,6 +61,10 @@ class RunDir:
     Args:
         app_file: As `RunningApp`.
 
+    Attributes:
+        path: The folder.
+        ca_file: Has the certificates to trust, once an app is published that speaks TLS.
+
     Raises:
         LightgridError: It cannot be made.
     """
@@ -73,6 +78,7 @@ class RunDir:
             for stale in _dead(base):
                 shutil.rmtree(stale, ignore_errors=True)
             self.path = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=base))
+            self.ca_file = self.path / "ca.pem"
             (self.path / _LOGS).mkdir()
 
     def log_file(self, work: str) -> Path:
@@ -90,6 +96,8 @@ class RunDir:
         # Whole or not at all: a reader never sees half of it.
         draft = self.path / "app.json.new"
         with _told_errors():
+            if root_certificates is not None:
+                self.ca_file.write_bytes(root_certificates)
             with open(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as file:
                 json.dump(asdict(app), file)
             draft.rename(self.path / "app.json")

@@ -3,7 +3,7 @@ import socket
 import pytest
 
 from lightgrid.server import advertised
-from lightgrid.server.advertised import advertised_address
+from lightgrid.server.advertised import advertised_address, host_of, own_hosts
 
 
 class Network:
@@ -98,3 +98,20 @@ def test_without_a_route_the_address_of_the_machines_name_is_taken_but_no_loopba
 def test_without_a_network_loopback_is_dialled(network):
     assert advertised_address("0.0.0.0:5000", "0.0.0.0", None) == "127.0.0.1:5000"
     assert advertised_address("[::]:5000", "::", None) == "[::1]:5000"
+
+
+def test_a_machine_knows_its_names_and_the_addresses_by_which_others_reach_it(network, monkeypatch):
+    monkeypatch.setattr(advertised.socket, "gethostname", lambda: "this-machine")
+    network.ways_out = {socket.AF_INET: "10.0.0.1", socket.AF_INET6: "fe80::1"}
+    network.names = {socket.AF_INET: ["127.0.1.1", "10.0.0.1", "10.0.0.2"]}
+    assert own_hosts() == [
+        "localhost", "this-machine", "127.0.0.1", "::1", "10.0.0.1", "10.0.0.2",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [("flow:80", "flow"), ("[fd00::1]:80", "fd00::1"), ("10.0.0.1:0", "10.0.0.1")],
+)
+def test_the_host_of_an_address_has_neither_port_nor_brackets(address, host):
+    assert host_of(address) == host
