@@ -97,7 +97,7 @@ def choose_target(
         Failure: None is running, or it is not clear which is meant.
     """
     given = token or _given_token(token_file)
-    root_certificates = None if tls_ca is None else _root_certificates(tls_ca)
+    root_certificates = None if tls_ca is None else _trusted(_read(tls_ca), str(tls_ca))
     apps = running_apps()
     found = apps if connect is None else [app for app in apps if _is_meant(app, connect)]
     if connect is None and app_file is not None and apps:
@@ -120,7 +120,10 @@ def choose_target(
         raise UsageFailure(
             f"the app at {connect} needs its token: set {TOKEN_VARIABLE} or give --token-file"
         )
-    return Target(connect, given, root_certificates or told_root_certificates())
+    told = told_root_certificates()
+    if root_certificates is None and told is not None:
+        root_certificates = _trusted(told, TLS_CA_VARIABLE)
+    return Target(connect, given, root_certificates)
 
 
 def target_of(
@@ -143,11 +146,11 @@ def _given_token(token_file: Path | None) -> str | None:
     return os.environ.get(TOKEN_VARIABLE) or None
 
 
-def _root_certificates(path: Path) -> bytes:
+def _trusted(pem: bytes, source: str) -> bytes:
     try:
-        return find_root_certificates(_read(path))
+        return find_root_certificates(pem)
     except ValueError as error:
-        raise UsageFailure(f"{path} cannot be trusted: {error}") from None
+        raise UsageFailure(f"{source} cannot be trusted: {error}") from None
 
 
 def _read(path: Path) -> bytes:

@@ -42,11 +42,15 @@ def host_of(address: str) -> str:
 
 
 def own_hosts() -> list[str]:
-    """Return the names and the IP addresses by which this machine is dialled, as it knows them."""
-    found: list[str | None] = ["localhost", socket.gethostname(), *_LOOPBACK.values()]
-    for family in _LOOPBACK:
-        found += [_on_the_way_out(family), *_by_name(family)]
-    return list(dict.fromkeys(filter(None, found)))
+    """Return the names and the IP addresses by which this machine is dialled, as it knows them.
+
+    What its name resolves to is looked up only where `advertised_address` does so too: on some
+    machines that takes seconds.
+    """
+    found = ["localhost", socket.gethostname(), *_LOOPBACK.values()]
+    found += filter(None, map(_on_the_way_out, _LOOPBACK))
+    found.append(_own_address("0.0.0.0").strip("[]"))
+    return list(dict.fromkeys(found))
 
 
 def _is_wildcard(resolved: str) -> bool:
@@ -60,7 +64,7 @@ def _own_address(wildcard: str) -> str:
     if ":" in wildcard:
         families.reverse()
     for family in families:
-        found = _on_the_way_out(family) or next(iter(_by_name(family)), None)
+        found = _on_the_way_out(family) or _by_name(family)
         if found is not None:
             break
     else:  # there is no network: who dials is on this machine
@@ -78,12 +82,12 @@ def _on_the_way_out(family: socket.AddressFamily) -> str | None:
     return own if _is_reached(own) else None
 
 
-def _by_name(family: socket.AddressFamily) -> list[str]:
+def _by_name(family: socket.AddressFamily) -> str | None:
     try:
         known = socket.getaddrinfo(socket.gethostname(), None, family, socket.SOCK_STREAM)
     except OSError:
-        return []
-    return [place for place in (str(place[0]) for *_, place in known) if _is_reached(place)]
+        return None
+    return next(filter(_is_reached, (str(place[0]) for *_, place in known)), None)
 
 
 def _is_reached(address: str) -> bool:

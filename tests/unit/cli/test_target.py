@@ -60,8 +60,13 @@ def test_whom_to_trust_elsewhere_is_in_the_environment(run, monkeypatch):
     run()
     monkeypatch.setenv("LIGHTGRID_TOKEN", "token")
     assert target.choose_target("flow.example.org:1").root_certificates is None
-    monkeypatch.setenv("LIGHTGRID_TLS_CA", "told")
-    assert target.choose_target("flow.example.org:1").root_certificates == b"told"
+    certificate = CertificateAuthority.make().certificate
+    # As $(cat ca.pem) has it, without the end of its last line.
+    monkeypatch.setenv("LIGHTGRID_TLS_CA", certificate.decode().rstrip())
+    assert target.choose_target("flow.example.org:1").root_certificates == certificate
+    monkeypatch.setenv("LIGHTGRID_TLS_CA", "/etc/ca.pem")
+    with pytest.raises(UsageFailure, match="LIGHTGRID_TLS_CA cannot be trusted: it has no cert"):
+        target.choose_target("flow.example.org:1")
 
 
 def test_a_file_that_is_given_says_whom_to_trust_and_no_other(run, monkeypatch, tmp_path):

@@ -100,13 +100,22 @@ def test_without_a_network_loopback_is_dialled(network):
     assert advertised_address("[::]:5000", "::", None) == "[::1]:5000"
 
 
-def test_a_machine_knows_its_names_and_the_addresses_by_which_others_reach_it(network, monkeypatch):
+@pytest.mark.parametrize(
+    ("ways_out", "by_name", "addresses"),
+    [
+        (["10.0.0.1", "fd00::1"], ["10.0.0.2"], ["10.0.0.1", "fd00::1"]),
+        (["10.0.0.1", "fe80::1"], [], ["10.0.0.1"]),
+        ([None, None], ["127.0.1.1", "10.0.0.2"], ["10.0.0.2"]),
+        ([None, None], [], []),
+    ],
+)
+def test_a_machine_knows_its_names_and_the_addresses_by_which_others_reach_it(
+    network, monkeypatch, ways_out, by_name, addresses
+):
     monkeypatch.setattr(advertised.socket, "gethostname", lambda: "this-machine")
-    network.ways_out = {socket.AF_INET: "10.0.0.1", socket.AF_INET6: "fe80::1"}
-    network.names = {socket.AF_INET: ["127.0.1.1", "10.0.0.1", "10.0.0.2"]}
-    assert own_hosts() == [
-        "localhost", "this-machine", "127.0.0.1", "::1", "10.0.0.1", "10.0.0.2",
-    ]  # fmt: skip
+    network.ways_out = dict(zip((socket.AF_INET, socket.AF_INET6), ways_out, strict=True))
+    network.names = {socket.AF_INET: by_name}
+    assert own_hosts() == ["localhost", "this-machine", "127.0.0.1", "::1", *addresses]
 
 
 @pytest.mark.parametrize(
