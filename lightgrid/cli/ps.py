@@ -10,7 +10,7 @@ import click
 
 from lightgrid.cli.failure import Failure, told_to_person
 from lightgrid.cli.processes import work_pids
-from lightgrid.cli.target import Target, choose_target, connection_options, target_of
+from lightgrid.cli.target import Target, choose_target, connection_options
 from lightgrid.runtime.reporting.run_dir import running_apps
 from lightgrid.state.layout import APP_STATE, STATUS, works_below
 
@@ -24,7 +24,7 @@ def command(connect: str | None, token_file: Path | None, tls_ca: Path | None) -
     """Show each running app: its file, pid and address, and where its works stand."""
     apps = running_apps() if connect is None else []
     if len(apps) > 1:
-        targets = [target_of(app) for app in apps]
+        targets = [Target.of(app) for app in apps]
     else:
         targets = [choose_target(connect, token_file, tls_ca)]
     failed = False

@@ -39,6 +39,15 @@ class Target:
     root_certificates: bytes | None = None
     app: RunningApp | None = None
 
+    @classmethod
+    def of(
+        cls, app: RunningApp, token: str | None = None, root_certificates: bytes | None = None
+    ) -> Target:
+        """Return how to talk to an app of this machine: as it says itself, or as is given."""
+        if root_certificates is None and app.root_certificates is not None:
+            root_certificates = app.root_certificates.encode()
+        return cls(app.address, token or app.token, root_certificates, app)
+
     def open(self) -> StateClient:
         """Return a client of its state."""
         from lightgrid.client.state_client import StateClient  # loads gRPC
@@ -108,7 +117,7 @@ def choose_target(
                 f"no running app runs {app_file}; choose one by --connect PID:\n{_list(apps)}"
             )
     if len(found) == 1:
-        return target_of(found[0], given, root_certificates)
+        return Target.of(found[0], given, root_certificates)
     if found:
         raise UsageFailure(f"several apps run; choose one by --connect PID:\n{_list(found)}")
     if connect is None:
@@ -124,15 +133,6 @@ def choose_target(
     if root_certificates is None and told is not None:
         root_certificates = _trusted(told, TLS_CA_VARIABLE)
     return Target(connect, given, root_certificates)
-
-
-def target_of(
-    app: RunningApp, token: str | None = None, root_certificates: bytes | None = None
-) -> Target:
-    """Return how to talk to an app of this machine: as it says itself, unless told otherwise."""
-    if root_certificates is None and app.root_certificates is not None:
-        root_certificates = app.root_certificates.encode()
-    return Target(app.address, token or app.token, root_certificates, app)
 
 
 def describe(app: RunningApp) -> str:

@@ -6,9 +6,6 @@ They are the flow's to its own works: no other process is to find them by inheri
 from __future__ import annotations
 
 import os
-import shlex
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 #: "host:port" of the flow server, the work's name, and the token that opens that work alone.
@@ -41,19 +38,6 @@ def work_environment(
     if root_certificates is not None:
         told[TLS_CA_VARIABLE] = root_certificates.decode()
     return told
-
-
-def as_typed(told: Mapping[str, str], ca_file: Path) -> str:
-    """Return it as people type it into a shell, in one line.
-
-    Args:
-        told: What `work_environment` returned.
-        ca_file: Has the certificates, which are too long for that.
-    """
-    shown = dict(told)
-    if TLS_CA_VARIABLE in shown:
-        shown[TLS_CA_VARIABLE] = f'"$(cat {shlex.quote(str(ca_file))})"'
-    return " ".join(f"{name}={text}" for name, text in shown.items())
 
 
 def untold_environment() -> dict[str, str]:

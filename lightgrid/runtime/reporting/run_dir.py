@@ -13,15 +13,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from lightgrid.errors import LightgridError
+from lightgrid.process.told_environment import TLS_CA_VARIABLE
 
 _LOGS: Final = "logs"
 
@@ -61,10 +63,6 @@ class RunDir:
     Args:
         app_file: As `RunningApp`.
 
-    Attributes:
-        path: The folder.
-        ca_file: Has the certificates to trust, once an app is published that speaks TLS.
-
     Raises:
         LightgridError: It cannot be made.
     """
@@ -78,7 +76,7 @@ class RunDir:
             for stale in _dead(base):
                 shutil.rmtree(stale, ignore_errors=True)
             self.path = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=base))
-            self.ca_file = self.path / "ca.pem"
+            self._ca_file = self.path / "ca.pem"
             (self.path / _LOGS).mkdir()
 
     def log_file(self, work: str) -> Path:
@@ -97,10 +95,20 @@ class RunDir:
         draft = self.path / "app.json.new"
         with _told_errors():
             if root_certificates is not None:
-                self.ca_file.write_bytes(root_certificates)
+                self._ca_file.write_bytes(root_certificates)
             with open(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as file:
                 json.dump(asdict(app), file)
             draft.rename(self.path / "app.json")
+
+    def as_typed(self, told: Mapping[str, str]) -> str:
+        """Return what a work is told in its environment, for a shell and in one line.
+
+        The certificates are too long for that: it has them from a file here.
+        """
+        shown = dict(told)
+        if TLS_CA_VARIABLE in shown:
+            shown[TLS_CA_VARIABLE] = f'"$(cat {shlex.quote(str(self._ca_file))})"'
+        return " ".join(f"{name}={text}" for name, text in shown.items())
 
     def remove(self) -> None:
         """Remove the folder and all in it."""

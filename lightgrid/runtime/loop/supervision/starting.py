@@ -9,7 +9,7 @@ from typing import Final
 
 from lightgrid.component.work_node import WorkNode
 from lightgrid.errors import WorkFailedError, short_name
-from lightgrid.process.told_environment import CALL_VARIABLE, as_typed
+from lightgrid.process.told_environment import CALL_VARIABLE
 from lightgrid.process.work_spec import WorkSpec, work_command
 from lightgrid.runtime.hub import Hub
 from lightgrid.runtime.hub.events import Exited
@@ -123,7 +123,7 @@ class Starter:
         self._outputs.step(tell_link)
         if work.connection is None:
             connection = work.connection = dict(self._surroundings.connection_of(name))
-            how = as_typed(connection, self._surroundings.run_dir.ca_file)
+            how = self._surroundings.run_dir.as_typed(connection)
             self._observer.said(f"{short_name(name)} waits for a process that dials in with: {how}")
 
     def _start(self, seat: Seat, process: Process, command: list[str], handed_over: bytes) -> None:
