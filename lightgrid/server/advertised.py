@@ -30,10 +30,11 @@ def advertised_address(bound: str, resolved: str, advertise: str | None) -> str:
     """
     host, _, port = bound.rpartition(":")
     if advertise is None:
-        return f"{_own_address(resolved) if _is_wildcard(resolved) else host}:{port}"
+        return f"{_own_address(resolved) if _is_wildcard(resolved) else _as_known(host)}:{port}"
     # A colon inside brackets is one of an IPv6 address.
-    has_port = ":" in advertise.rpartition("]")[2]
-    return advertise if has_port else f"{advertise}:{port}"
+    if ":" in advertise.rpartition("]")[2]:
+        advertise, _, port = advertise.rpartition(":")
+    return f"{_as_known(advertise)}:{port}"
 
 
 def host_of(address: str) -> str:
@@ -51,6 +52,14 @@ def own_hosts() -> list[str]:
     found += filter(None, map(_on_the_way_out, _LOOPBACK))
     found.append(_own_address("0.0.0.0").strip("[]"))
     return list(dict.fromkeys(found))
+
+
+def _as_known(host: str) -> str:
+    """Return a host as gRPC compares it with a certificate: of many forms of IPv6, the one."""
+    try:
+        return f"[{ipaddress.IPv6Address(host.strip('[]'))}]"
+    except ValueError:
+        return host
 
 
 def _is_wildcard(resolved: str) -> bool:

@@ -53,6 +53,7 @@ def network(monkeypatch):
         ("127.0.0.1:5000", "127.0.0.1"),
         ("10.0.0.1:5000", "10.0.0.1"),
         ("[::1]:5000", "::1"),
+        ("[fe80::1%eth0]:5000", "fe80::1%eth0"),
         ("flow.example.org:5000", "10.0.0.1"),
     ],
 )
@@ -67,6 +68,7 @@ def test_the_bound_host_is_dialled_if_it_is_one(bound, resolved):
         ("flow.example.org:80", "flow.example.org:80"),
         ("[fd00::1]", "[fd00::1]:5000"),
         ("[fd00::1]:80", "[fd00::1]:80"),
+        ("[FD00:0::1]:80", "[fd00::1]:80"),  # gRPC compares it letter by letter
     ],
 )
 @pytest.mark.parametrize("bound", ["127.0.0.1", "0.0.0.0"])
