@@ -19,13 +19,13 @@ from lightgrid.errors import (
     RefusedError,
 )
 
-#: What gRPC says, and what a person is told.
+#: What gRPC says, the first that fits, and what a person is told.
 _CAUSES: Final = {
-    # While it connects, which a server that expects TLS does not let happen.
-    "last error: UNAVAILABLE: ": "it has closed the connection. If it speaks TLS, give --tls-ca",
     "Connection refused": "nothing listens there",
     "before receiving SETTINGS": "it does not answer. Its process may be paused, or busy for long",
     "Deadline Exceeded": "it does not answer. Its process may be paused, or busy for long",
+    # While it connects, which a server that expects TLS does not let happen.
+    "last error: UNAVAILABLE: ": "it has closed the connection. If it speaks TLS, give --tls-ca",
     "Socket closed": "it has closed the connection",
 }
 

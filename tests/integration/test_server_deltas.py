@@ -508,7 +508,7 @@ def test_a_server_that_ends_lets_streams_end_in_order():
 
 
 def test_a_second_server_on_the_same_port_is_refused(flow):
-    address = flow.server._ready.result()
+    address = flow.server.address
     with pytest.raises(LightgridError, match=address):
         Server(Hub(), Auth(), Listen(address)).start()
 
