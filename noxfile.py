@@ -26,12 +26,13 @@ TOOLS = ("hypothesis", "numpy", "pytest", "pytest-timeout", "pytest-xdist")
 #: Tests that need the rest of it: linters, type checkers, generators. What these find depends on
 #: their version, so there is one, that of constraints.txt.
 JUDGES = ("tests/unit/test_repository.py", "tests/unit/test_types.py")
-#: Where the dependencies are used: stubs, gRPC, pickling, schedules, commands, the terminal.
+#: Where the dependencies are used: stubs, gRPC, TLS, pickling, schedules, commands, the terminal.
 QUICK = (
     "tests/unit",
     "tests/property",
     "tests/integration/test_app_calls.py",
     "tests/integration/test_app_state.py",
+    "tests/integration/test_app_tls.py",
     "tests/integration/test_cli_state.py",
     "tests/integration/test_cli_terminal.py",
     "tests/integration/test_notebook.py",

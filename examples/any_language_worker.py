@@ -15,7 +15,11 @@ from lightgrid_protos.v1.work_service_pb2 import RegisterWorkRequest, ReleaseWor
 from lightgrid_protos.v1.work_service_pb2_grpc import WorkServiceStub
 
 me = {"metadata": [("authorization", f"Bearer {os.environ['LIGHTGRID_TOKEN']}")]}
-channel = grpc.insecure_channel(os.environ["LIGHTGRID_ADDRESS"])
+address, trusted = os.environ["LIGHTGRID_ADDRESS"], os.environ.get("LIGHTGRID_TLS_CA")
+if trusted:  # the flow speaks TLS: it does where other machines reach it
+    channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(trusted.encode()))
+else:
+    channel = grpc.insecure_channel(address)
 works, deltas = WorkServiceStub(channel), DeltaServiceStub(channel)
 joining = RegisterWorkRequest(work=os.environ["LIGHTGRID_WORK"], instance_id=secrets.token_hex(16))
 

@@ -146,6 +146,13 @@ class FlowUnavailableError(LightgridError, ConnectionError):
     """The flow server cannot be reached; the same call may work later."""
 
 
+class FlowUntrustedError(FlowUnavailableError):
+    """What listens there cannot show that it is the flow server, by the certificates trusted here.
+
+    Or it speaks TLS and this side does not, or the other way round: then it could show nothing.
+    """
+
+
 class ClosedError(LightgridError):
     """This side has closed what the call needs."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import os
 import sys
@@ -32,8 +31,9 @@ from lightgrid.runtime.reporting.observers import Observers
 from lightgrid.runtime.reporting.outcome import Outcome
 from lightgrid.runtime.reporting.run_dir import RunDir
 from lightgrid.server.auth import Auth
+from lightgrid.server.listen import Listen
 from lightgrid.server.rotation import Rotation
-from lightgrid.server.server import Listen, Server
+from lightgrid.server.server import Server
 from lightgrid.state.values import type_name
 
 
@@ -66,10 +66,12 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
         stack.callback(run_dir.remove)
         listen = Listen(
             options.address,
-            options.tls_certificate,
-            options.tls_key,
-            options.insecure,
-            options.advertise,
+            advertise=options.advertise,
+            tls=options.tls,
+            certificate=options.tls_certificate,
+            key=options.tls_key,
+            ca=options.tls_ca,
+            insecure=options.insecure,
         )
         server = Server(hub, auth, listen, Rotation(*options.stream_lifetime_s))
         stack.callback(server.stop)
@@ -86,13 +88,6 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
         launcher.prepare()
         launcher.preload(options.preload)
 
-        @functools.cache
-        def root_certificates() -> bytes | None:
-            # The server's own is what its works trust: no one else is to be believed. It is
-            # read once the server has: that one says what is wrong with it.
-            certificate = options.tls_certificate
-            return None if certificate is None else certificate.read_bytes()
-
         def spec_of(node: WorkNode, stop_grace_s: float) -> WorkSpec:
             try:
                 return make_spec(
@@ -108,7 +103,7 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
 
         def connection_of(name: str) -> dict[str, str]:
             token = auth.work_token(name, hub.works.generation_of(name))
-            return work_environment(name, server.address, token, root_certificates())
+            return work_environment(name, server.address, token, server.root_certificates)
 
         surroundings = Surroundings(connection_of, spec_of, run_dir, stop_grace_s)
         loop = AppLoop(root, hub, launcher, logs, surroundings, observer)
@@ -116,7 +111,7 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
             options.on_loop(loop)
         address = server.start()
         logs.start()
-        run_dir.publish(address, auth.app_token)
+        run_dir.publish(address, auth.app_token, server.root_certificates)
         observer.started(Path(app_file).name if app_file else "app", address)
         hint_at_standstill(root, loop, observer)
         with hinting_at_long_runs(loop, observer):

@@ -19,12 +19,19 @@ from lightgrid.errors import (
     RefusedError,
 )
 
-#: What gRPC says, and what a person is told.
+_SILENT: Final = "it does not answer. Its process may be paused, or busy for long"
+_CLOSED: Final = "it has closed the connection"
+#: What gRPC says, the first that fits, and what a person is told.
 _CAUSES: Final = {
     "Connection refused": "nothing listens there",
-    "before receiving SETTINGS": "it does not answer. Its process may be paused, or busy for long",
-    "Deadline Exceeded": "it does not answer. Its process may be paused, or busy for long",
-    "Socket closed": "it has closed the connection",
+    "before receiving SETTINGS": _SILENT,
+    "Deadline Exceeded": _SILENT,
+    # Of TLS: where it closes meanwhile, and where it says nothing, of which that is a part.
+    "Handshake read failed (Socket closed)": _CLOSED,
+    "Handshake read failed": _SILENT,
+    # While it connects without, which a server that expects TLS does not let happen.
+    "last error: UNAVAILABLE: ": f"{_CLOSED}. If it speaks TLS, give --tls-ca",
+    "Socket closed": _CLOSED,
 }
 
 

@@ -81,8 +81,23 @@ def _check_advertised(
     help="What works and commands are told to dial; by default the host of --listen, or this "
     "machine's address where that is 0.0.0.0 or [::].",
 )
-@click.option("--tls-cert", type=click.Path(path_type=Path), help="PEM file; with --tls-key.")
+@click.option(
+    "--tls",
+    is_flag=True,
+    help="Speak TLS on loopback too. Where other machines reach the app it does, by a CA that is "
+    "made for the run.",
+)
+@click.option(
+    "--tls-cert",
+    type=click.Path(path_type=Path),
+    help="PEM file: a certificate of your own, with --tls-key; lightgrid certs makes one.",
+)
 @click.option("--tls-key", type=click.Path(path_type=Path), help="PEM file.")
+@click.option(
+    "--tls-ca",
+    type=click.Path(path_type=Path),
+    help="PEM file of who signed --tls-cert, unless that has it: what works trust.",
+)
 @click.option("--insecure", is_flag=True, help="Listen to other machines without TLS.")
 @click.option(
     "--env",
@@ -119,8 +134,10 @@ def _check_advertised(
 def command(
     listen: str,
     advertise: str | None,
+    tls: bool,
     tls_cert: Path | None,
     tls_key: Path | None,
+    tls_ca: Path | None,
     insecure: bool,
     environment: dict[str, str],
     log_level: str,
@@ -155,8 +172,10 @@ def command(
     options = RunOptions(
         address=listen,
         advertise=advertise,
+        tls=tls,
         tls_certificate=tls_cert,
         tls_key=tls_key,
+        tls_ca=tls_ca,
         insecure=insecure,
         environment=environment,
         log_level=log_level.upper(),

@@ -12,7 +12,7 @@ from lightgrid.cli.failure import told_to_person
 from lightgrid.process.standard_streams import open_closed_streams
 
 #: Each in a module of its own, which loads what it needs when it runs: help comes at once.
-_COMMANDS: Final = ("flow", "work", "ps", "logs", "state")
+_COMMANDS: Final = ("flow", "work", "ps", "logs", "state", "certs")
 
 
 class _Commands(click.Group):

@@ -45,7 +45,7 @@ def command(
         click.echo("end that by: lightgrid ps --end-left", err=True)
     apps = running_apps() if connect is None else []
     if len(apps) > 1:
-        targets = [Target(app.address, app.token, None, app) for app in apps]
+        targets = [Target.of(app) for app in apps]
     else:
         targets = [choose_target(connect, token_file, tls_ca)]
     failed = False

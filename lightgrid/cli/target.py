@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lightgrid.cli.failure import Failure, UsageFailure
+from lightgrid.process.root_certificates import find_root_certificates
 from lightgrid.process.told_environment import (
     TLS_CA_VARIABLE,
     TOKEN_VARIABLE,
@@ -38,6 +39,15 @@ class Target:
     root_certificates: bytes | None = None
     app: RunningApp | None = None
 
+    @classmethod
+    def of(
+        cls, app: RunningApp, token: str | None = None, root_certificates: bytes | None = None
+    ) -> Target:
+        """Return how to talk to an app of this machine: as it says itself, or as is given."""
+        if root_certificates is None and app.root_certificates is not None:
+            root_certificates = app.root_certificates.encode()
+        return cls(app.address, token or app.token, root_certificates, app)
+
     def open(self) -> StateClient:
         """Return a client of its state."""
         from lightgrid.client.state_client import StateClient  # loads gRPC
@@ -56,8 +66,8 @@ def connection_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--tls-ca",
             type=click.Path(path_type=Path),
-            help="PEM file of who signed the app's certificate, if it speaks TLS; else "
-            f"{TLS_CA_VARIABLE} has its content.",
+            help="PEM file of who signed the certificate of an app elsewhere that speaks TLS; "
+            f"else {TLS_CA_VARIABLE} has its content.",
         ),
         click.option(
             "--token-file",
@@ -87,7 +97,8 @@ def choose_target(
     Args:
         connect: Its pid, address or file; None for the one that runs.
         token_file: Holds a token.
-        tls_ca: PEM file; without it the environment may have its content.
+        tls_ca: PEM file. Without it an app of this machine says itself whom to trust; for
+            another one the environment may have the content.
         token: A token that was given outright.
         app_file: Unless `connect` says which, the app that runs this file is meant.
 
@@ -95,7 +106,7 @@ def choose_target(
         Failure: None is running, or it is not clear which is meant.
     """
     given = token or _given_token(token_file)
-    root_certificates = told_root_certificates() if tls_ca is None else _read(tls_ca)
+    root_certificates = None if tls_ca is None else _trusted(_read(tls_ca), str(tls_ca))
     apps = running_apps()
     found = apps if connect is None else [app for app in apps if _is_meant(app, connect)]
     if connect is None and app_file is not None and apps:
@@ -106,8 +117,7 @@ def choose_target(
                 f"no running app runs {app_file}; choose one by --connect PID:\n{_list(apps)}"
             )
     if len(found) == 1:
-        app = found[0]
-        return Target(app.address, given or app.token, root_certificates, app)
+        return Target.of(found[0], given, root_certificates)
     if found:
         raise UsageFailure(f"several apps run; choose one by --connect PID:\n{_list(found)}")
     if connect is None:
@@ -119,6 +129,9 @@ def choose_target(
         raise UsageFailure(
             f"the app at {connect} needs its token: set {TOKEN_VARIABLE} or give --token-file"
         )
+    told = told_root_certificates()
+    if root_certificates is None and told is not None:
+        root_certificates = _trusted(told, TLS_CA_VARIABLE)
     return Target(connect, given, root_certificates)
 
 
@@ -131,6 +144,13 @@ def _given_token(token_file: Path | None) -> str | None:
     if token_file is not None:
         return _read(token_file).decode("utf-8", "replace").strip()
     return os.environ.get(TOKEN_VARIABLE) or None
+
+
+def _trusted(pem: bytes, source: str) -> bytes:
+    try:
+        return find_root_certificates(pem)
+    except ValueError as error:
+        raise UsageFailure(f"{source} cannot be trusted: {error}") from None
 
 
 def _read(path: Path) -> bytes:

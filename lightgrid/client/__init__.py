@@ -5,6 +5,6 @@ lines and tests. Both give and take plain values; what the server refuses comes 
 `RefusedError`, and what may work later as `FlowUnavailableError`.
 """
 
-from lightgrid.wire.grpc_forks import without_fork_support
+from lightgrid.wire.grpc_environment import prepare_grpc
 
-without_fork_support()
+prepare_grpc()

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from lightgrid.errors import LightgridError, Reason, RefusedError
+from lightgrid.errors import FlowUntrustedError, LightgridError, Reason, RefusedError
 from lightgrid.protocol.known_calls import KnownCalls
 from lightgrid.protocol.limits import LeaseTerms, Limits
 from lightgrid.protocol.messages import (
@@ -171,6 +171,8 @@ class Membership:
         step: Again | Leave = _AT_ONCE
         if isinstance(error, RefusedError):
             step = self._judge(error)
+        elif isinstance(error, FlowUntrustedError) and not self._last_session_id:
+            step = Leave(error)  # who was believed before may have been replaced for a moment
         elif error is not None and now_s - self._answered_at_s > self._terms.rejoin_timeout_s:
             step = Leave(error)
         if isinstance(step, Leave):

@@ -26,9 +26,14 @@ class RunOptions:
             is not `address`: a name that a certificate is for, or a port that is forwarded.
             None for the host of `address`; if that is every interface (0.0.0.0, [::]), for the
             address by which this machine reaches others.
-        tls_certificate: PEM file; with `tls_key`, the server speaks TLS.
+        tls: Speak TLS on loopback as well. On an address that other machines reach the server
+            does anyhow: with a certificate that a CA has signed which is made for this run.
+            Works are told it, and commands find it in the run's file.
+        tls_certificate: PEM file: a certificate of one's own in its place, with `tls_key`.
         tls_key: PEM file.
-        insecure: Allow another interface than loopback without TLS.
+        tls_ca: PEM file of who has signed `tls_certificate`, which is what works and commands
+            trust; None where that file has it, or is to be trusted itself.
+        insecure: Speak no TLS on another interface than loopback either.
         environment: Set in the app's process, and so in its works.
         log_level: Of the "lightgrid" logger, here and in the works.
         stream_lifetime_s: Between which times the server ends a stream, in seconds, so that
@@ -46,8 +51,10 @@ class RunOptions:
 
     address: str = "127.0.0.1:0"
     advertise: str | None = field(default=None, kw_only=True)
+    tls: bool = field(default=False, kw_only=True)
     tls_certificate: Path | None = None
     tls_key: Path | None = None
+    tls_ca: Path | None = field(default=None, kw_only=True)
     insecure: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     log_level: str = "WARNING"
@@ -63,10 +70,11 @@ class RunOptions:
         given = OptionChecker("RunOptions")
         given.address("address", self.address)
         given.advertised_or_none("advertise", self.advertise)
-        for name in ("tls_certificate", "tls_key"):
+        for name in ("tls_certificate", "tls_key", "tls_ca"):
             if getattr(self, name) is not None:
-                given.kind(name, getattr(self, name), Path, "a pathlib.Path, or None for no TLS")
-        given.flag("insecure", self.insecure)
+                given.kind(name, getattr(self, name), Path, "a pathlib.Path, or None")
+        for name in ("tls", "insecure"):
+            given.flag(name, getattr(self, name))
         given.environment("environment", self.environment)
         object.__setattr__(self, "log_level", given.log_level("log_level", self.log_level))
         given.range_of_seconds("stream_lifetime_s", self.stream_lifetime_s)

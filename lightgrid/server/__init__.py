@@ -5,6 +5,6 @@ what, and `edge` lets no call in without one. `refusals` turns errors into statu
 codes, `server` runs it all in a thread with one event loop.
 """
 
-from lightgrid.wire.grpc_forks import without_fork_support
+from lightgrid.wire.grpc_environment import prepare_grpc
 
-without_fork_support()
+prepare_grpc()

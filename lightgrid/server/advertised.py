@@ -30,10 +30,36 @@ def advertised_address(bound: str, resolved: str, advertise: str | None) -> str:
     """
     host, _, port = bound.rpartition(":")
     if advertise is None:
-        return f"{_own_address(resolved) if _is_wildcard(resolved) else host}:{port}"
+        return f"{_own_address(resolved) if _is_wildcard(resolved) else _as_known(host)}:{port}"
     # A colon inside brackets is one of an IPv6 address.
-    has_port = ":" in advertise.rpartition("]")[2]
-    return advertise if has_port else f"{advertise}:{port}"
+    if ":" in advertise.rpartition("]")[2]:
+        advertise, _, port = advertise.rpartition(":")
+    return f"{_as_known(advertise)}:{port}"
+
+
+def host_of(address: str) -> str:
+    """Return the host of HOST:PORT; of an IPv6 address without its brackets."""
+    return address.rpartition(":")[0].strip("[]")
+
+
+def own_hosts() -> list[str]:
+    """Return the names and the IP addresses by which this machine is dialled, as it knows them.
+
+    What its name resolves to is looked up only where `advertised_address` does so too: on some
+    machines that takes seconds.
+    """
+    found = ["localhost", socket.gethostname(), *_LOOPBACK.values()]
+    found += filter(None, map(_on_the_way_out, _LOOPBACK))
+    found.append(_own_address("0.0.0.0").strip("[]"))
+    return list(dict.fromkeys(found))
+
+
+def _as_known(host: str) -> str:
+    """Return a host as gRPC compares it with a certificate: of many forms of IPv6, the one."""
+    try:
+        return f"[{ipaddress.IPv6Address(host.strip('[]'))}]"
+    except ValueError:
+        return host
 
 
 def _is_wildcard(resolved: str) -> bool:
@@ -59,9 +85,10 @@ def _on_the_way_out(family: socket.AddressFamily) -> str | None:
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((_ELSEWHERE[family], _ANY_PORT))
-            return _if_others_reach_it(probe.getsockname()[0])
+            own = str(probe.getsockname()[0])
     except OSError:  # no route leads elsewhere, as in a network of its own
         return None
+    return own if _is_reached(own) else None
 
 
 def _by_name(family: socket.AddressFamily) -> str | None:
@@ -69,11 +96,11 @@ def _by_name(family: socket.AddressFamily) -> str | None:
         known = socket.getaddrinfo(socket.gethostname(), None, family, socket.SOCK_STREAM)
     except OSError:
         return None
-    return next(filter(None, (_if_others_reach_it(str(place[0])) for *_, place in known)), None)
+    return next(filter(_is_reached, (str(place[0]) for *_, place in known)), None)
 
 
-def _if_others_reach_it(address: str) -> str | None:
+def _is_reached(address: str) -> bool:
+    """Tell whether others reach this machine by an address of it."""
     known = ipaddress.ip_address(address)
     # A link-local address means something only together with an interface of who dials.
-    is_of_here = known.is_loopback or known.is_link_local or known.is_unspecified
-    return None if is_of_here else address
+    return not (known.is_loopback or known.is_link_local or known.is_unspecified)

@@ -5,24 +5,21 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-import ssl
 import threading
 from concurrent.futures import Future
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 
-from lightgrid.component.options import OptionChecker
 from lightgrid.errors import LightgridError
 from lightgrid.runtime.hub import Hub
-from lightgrid.server.advertised import advertised_address
+from lightgrid.server.advertised import advertised_address, host_of
 from lightgrid.server.auth import Auth
 from lightgrid.server.delta_servicer import DeltaServicer
 from lightgrid.server.edge import Edge
+from lightgrid.server.listen import Listen
 from lightgrid.server.rotation import Rotation
 from lightgrid.server.state_servicer import StateServicer
 from lightgrid.server.work_servicer import WorkServicer
@@ -32,7 +29,6 @@ from lightgrid_protos.v1 import (
     work_service_pb2_grpc,
 )
 
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 _ROTATION: Final = Rotation(300.0, 600.0)
 #: What streams may take to end in order, in seconds.
 _DRAIN_S: Final = 1.0
@@ -50,41 +46,11 @@ KEEPALIVE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """Where to listen, and how.
+class _Reached(NamedTuple):
+    """What peers dial, HOST:PORT, and the certificates that they trust, PEM; None without TLS."""
 
-    Attributes:
-        address: HOST:PORT; port 0 for a free one.
-        certificate: PEM file, for TLS.
-        key: PEM file, for TLS.
-        insecure: Allow another interface than loopback without TLS.
-        advertise: What peers are told to dial, HOST or HOST:PORT, if that is not `address`.
-    """
-
-    address: str = "127.0.0.1:0"
-    certificate: Path | None = None
-    key: Path | None = None
-    insecure: bool = False
-    advertise: str | None = None
-
-    def check(self) -> None:
-        """Refuse what would show an app to others by mistake.
-
-        Raises:
-            LightgridError: Another interface than loopback without TLS.
-        """
-        given = OptionChecker("Listen")
-        given.address("address", self.address)
-        given.advertised_or_none("advertise", self.advertise)
-        host = self.address.rpartition(":")[0]
-        if (self.certificate is None) != (self.key is None):
-            raise LightgridError("TLS needs both a certificate and a key")
-        if host not in _LOOPBACK and self.certificate is None and not self.insecure:
-            raise LightgridError(
-                f"{self.address} can be reached from other machines: give --tls-cert and "
-                "--tls-key, or say --insecure if the network is trusted"
-            )
+    address: str
+    root_certificates: bytes | None
 
 
 class Server:
@@ -97,7 +63,7 @@ class Server:
         self._auth = auth
         self._listen = listen
         self._rotation = rotation
-        self._ready: Future[str] = Future()
+        self._ready: Future[_Reached] = Future()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self._thread = threading.Thread(target=self._run, name="lightgrid server", daemon=True)
@@ -110,12 +76,17 @@ class Server:
         """
         self._listen.check()
         self._thread.start()
-        return self._ready.result()
+        return self.address
 
     @property
     def address(self) -> str:
         """What peers dial, HOST:PORT; once it listens."""
-        return self._ready.result()
+        return self._ready.result().address
+
+    @property
+    def root_certificates(self) -> bytes | None:
+        """What peers trust, PEM; None without TLS. Known once it listens."""
+        return self._ready.result().root_certificates
 
     def stop(self) -> None:
         """Listen no longer and end all streams."""
@@ -140,14 +111,14 @@ class Server:
         health = health_aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         try:
-            address = self._bind(server)
+            reached = self._bind(server)
             self._hub.serve()
             await server.start()
         except Exception as error:
             self._ready.set_exception(error)
             return
         await health.set("", health_pb2.HealthCheckResponse.SERVING)
-        self._ready.set_result(address)
+        self._ready.set_result(reached)
         sweeper = asyncio.ensure_future(self._sweep_leases())
         await self._stopping.wait()
         sweeper.cancel()
@@ -155,25 +126,26 @@ class Server:
         self._hub.drain()
         await server.stop(grace=_DRAIN_S)
 
-    def _bind(self, server: grpc.aio.Server) -> str:
-        host, _, port_text = self._listen.address.rpartition(":")
+    def _bind(self, server: grpc.aio.Server) -> _Reached:
+        listen = self._listen
+        host, _, port_text = listen.address.rpartition(":")
         try:
             resolved = _try_to_listen(host.strip("[]"), int(port_text))
-            if self._listen.certificate is not None and self._listen.key is not None:
-                pair = _read_tls_files(self._listen.certificate, self._listen.key)
-                credentials = grpc.ssl_server_credentials([pair])
-                port = server.add_secure_port(self._listen.address, credentials)
+            dialled = advertised_address(listen.address, resolved, listen.advertise)
+            tls = listen.open_tls(host_of(dialled), host_of(listen.address), resolved)
+            if tls is None:
+                port = server.add_insecure_port(listen.address)
             else:
-                port = server.add_insecure_port(self._listen.address)
+                credentials = grpc.ssl_server_credentials([(tls.key, tls.chain)])
+                port = server.add_secure_port(listen.address, credentials)
         except (RuntimeError, OSError) as error:
             cause = getattr(error, "strerror", None) or error
             hint = ""
             if getattr(error, "errno", None) == errno.EADDRINUSE:
                 hint = ". Another program listens there; port 0 is any free one"
-            raise LightgridError(
-                f"cannot listen on {self._listen.address}: {cause}{hint}"
-            ) from error
-        return advertised_address(f"{host}:{port}", resolved, self._listen.advertise)
+            raise LightgridError(f"cannot listen on {listen.address}: {cause}{hint}") from error
+        address = advertised_address(f"{host}:{port}", resolved, listen.advertise)
+        return _Reached(address, None if tls is None else tls.root_certificates)
 
     async def _sweep_leases(self) -> None:
         while True:
@@ -191,29 +163,6 @@ class Server:
             ),
             ("grpc.max_send_message_length", -1),
         ]
-
-
-def _read_tls_files(certificate: Path, key: Path) -> tuple[bytes, bytes]:
-    """Return the key and the certificate, checked: gRPC would say what is wrong on stderr.
-
-    Raises:
-        LightgridError: One cannot be read, or they are no pair.
-    """
-    contents = {}
-    for path in (certificate, key):
-        try:
-            contents[path] = path.read_bytes()
-        except OSError as error:
-            raise LightgridError(f"{path}: {error.strerror or error}") from None
-    try:
-        # A password that is not asked for: a key that needs one is refused.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
-    except ssl.SSLError as error:
-        raise LightgridError(
-            f"{certificate} and {key} are no certificate and its key, in PEM: "
-            f"{error.reason or error}"
-        ) from None
-    return contents[key], contents[certificate]
 
 
 def _try_to_listen(host: str, port: int) -> str:

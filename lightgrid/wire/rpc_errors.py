@@ -17,6 +17,7 @@ from grpc_status import rpc_status
 from lightgrid.errors import (
     ClosedError,
     FlowUnavailableError,
+    FlowUntrustedError,
     LightgridError,
     MisfitError,
     Reason,
@@ -70,6 +71,20 @@ _REASONS: Final[dict[grpc.StatusCode, Reason]] = {
     grpc.StatusCode.DATA_LOSS: Reason.BAD_OP,
 }
 
+#: What gRPC's TLS says, the first that fits, and what it means.
+_UNTRUSTED: Final = (
+    ("CERTIFICATE_VERIFY_FAILED: certificate has expired", "its certificate has expired"),
+    (
+        "CERTIFICATE_VERIFY_FAILED",
+        "nobody who is trusted here (--tls-ca, LIGHTGRID_TLS_CA) has signed its certificate",
+    ),
+    ("Hostname Verification Check failed", "its certificate is not for the host that was dialled"),
+    (
+        "WRONG_VERSION_NUMBER",
+        "it speaks no TLS, and --tls-ca or LIGHTGRID_TLS_CA says that it does",
+    ),
+)
+
 _DETAILS_KEY: Final = "grpc-status-details-bin"
 # gRPC drops an answer whose metadata is over 8 KiB, and the message is in it
 # twice, once percent-encoded.
@@ -117,7 +132,8 @@ def from_rpc_error(error: BaseException) -> LightgridError:
 
     Returns:
         `RefusedError` with the reason and the facts that were told; without
-        them by the code alone; else `FlowUnavailableError`: the call may work later.
+        them by the code alone; else `FlowUnavailableError`: the call may work later; or,
+        unless this side or the other one changes, its kind `FlowUntrustedError`: not.
     """
     call: Any = error
     try:
@@ -131,6 +147,9 @@ def from_rpc_error(error: BaseException) -> LightgridError:
     reason = _REASONS.get(code)
     name = getattr(code, "name", str(code))
     if reason is None:
+        for words, meaning in _UNTRUSTED:
+            if words in details:
+                return FlowUntrustedError(meaning)
         return FlowUnavailableError(f"{name}: {details}" if details else name)
     return RefusedError(reason, details or name, {"code": name})
 

@@ -58,13 +58,14 @@ def has_ipv6():
         (["--listen", "0.0.0.0:0"], None),
         (["--listen", "[::]:0"], None),
         (["--listen", "0.0.0.0:0", "--advertise", "localhost"], "localhost"),
+        (["--listen", "0.0.0.0:0", "--insecure"], None),
     ],
 )
 def test_works_and_commands_dial_the_advertised_address(lightgrid, options, wanted):
     if "[::]:0" in options and not has_ipv6():
         pytest.skip("this machine has no IPv6")
     lightgrid.write("app.py", APP)
-    app = lightgrid.start_app("app.py", "--insecure", *options)
+    app = lightgrid.start_app("app.py", *options)
     address = printed_address(app)
     host, _, port = address.rpartition(":")
     assert host not in ("", "0.0.0.0", "[::]")

@@ -131,14 +131,6 @@ def test_a_bad_env_option_is_a_usage_error(lightgrid):
     assert "KEY=VALUE" in done.stderr
 
 
-def test_listening_to_others_without_tls_is_refused_in_one_line(lightgrid):
-    lightgrid.write("app.py", app_text("pass", "self.stop()"))
-    done = lightgrid.run("flow", "--listen", "0.0.0.0:0", "app.py")
-    assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
-    assert "--insecure" in line
-
-
 @pytest.mark.parametrize("end", ["", "app.run()"])
 def test_a_port_that_is_taken_is_one_line_that_says_so(lightgrid, end):
     lightgrid.write("app.py", app_text("pass", "self.stop()") + end)

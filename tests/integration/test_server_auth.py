@@ -6,7 +6,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from lightgrid.runtime.hub import Hub
 from lightgrid.server.auth import Auth
-from lightgrid.server.server import Listen, Server
+from lightgrid.server.listen import Listen
+from lightgrid.server.server import Server
 from lightgrid.state.delta import Set
 from lightgrid.wire.rpc_errors import from_rpc_error
 from lightgrid_protos.v1 import (

@@ -13,7 +13,8 @@ from lightgrid.protocol.limits import LeaseTerms
 from lightgrid.protocol.messages import Run
 from lightgrid.runtime.hub import Hub
 from lightgrid.server.auth import Auth
-from lightgrid.server.server import Listen, Server
+from lightgrid.server.listen import Listen
+from lightgrid.server.server import Server
 from lightgrid.state.delta import Splice
 from lightgrid.wire.rpc_errors import from_rpc_error
 from lightgrid.wire.values import encode_value
@@ -507,7 +508,7 @@ def test_a_server_that_ends_lets_streams_end_in_order():
 
 
 def test_a_second_server_on_the_same_port_is_refused(flow):
-    address = flow.server._ready.result()
+    address = flow.server.address
     with pytest.raises(LightgridError, match=address):
         Server(Hub(), Auth(), Listen(address)).start()
 

@@ -8,7 +8,8 @@ from lightgrid.client.state_client import StateClient
 from lightgrid.client.work_client import WorkClient
 from lightgrid.runtime.hub import Hub
 from lightgrid.server.auth import Auth
-from lightgrid.server.server import Listen, Server
+from lightgrid.server.listen import Listen
+from lightgrid.server.server import Server
 from lightgrid.state.delta import Set
 from lightgrid.testing.relay import Relay
 

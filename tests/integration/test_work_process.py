@@ -20,7 +20,8 @@ from lightgrid.protocol.limits import Limits
 from lightgrid.protocol.messages import CallErrorReason, CallState, Run
 from lightgrid.runtime.hub import Hub
 from lightgrid.server.auth import Auth
-from lightgrid.server.server import Listen, Server
+from lightgrid.server.listen import Listen
+from lightgrid.server.server import Server
 
 PATIENCE_S = 30.0
 

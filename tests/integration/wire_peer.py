@@ -15,8 +15,9 @@ from google.rpc import error_details_pb2, status_pb2
 from lightgrid.protocol.limits import LeaseTerms, Limits
 from lightgrid.runtime.hub import Hub
 from lightgrid.server.auth import Auth
+from lightgrid.server.listen import Listen
 from lightgrid.server.rotation import Rotation
-from lightgrid.server.server import Listen, Server
+from lightgrid.server.server import Server
 from lightgrid.state.delta import Set
 from lightgrid_protos.v1 import (
     delta_pb2,

@@ -31,7 +31,7 @@ from lightgrid.process.told_environment import (
 from lightgrid.runtime.launch.events import Ended, LaunchEvent, NotStarted, Started, Tell
 from lightgrid.runtime.launch.launcher import LaunchSpec
 from lightgrid.runtime.launch.signal_names import signal_name
-from lightgrid.wire.grpc_forks import without_fork_support
+from lightgrid.wire.grpc_environment import prepare_grpc
 
 #: What the launcher process may take to kill what is left, and then to end, in seconds.
 _LAST_S: Final = 5.0
@@ -64,7 +64,7 @@ class LauncherClient:
     """
 
     def __init__(self, modules: Sequence[str], preload: Sequence[str]) -> None:
-        without_fork_support()  # as the flow's server does, later: works are to differ in nothing
+        prepare_grpc()  # as the flow's server does, later: works are to differ in nothing
         self.environment = {
             **untold_environment(),
             LAUNCH_VARIABLE: PLACEHOLDER,

@@ -1,6 +1,7 @@
 """The folder of one running app: its logs, and how to reach it.
 
-    lightgrid-UID/PID/app.json    address, token, file; for the user alone
+    lightgrid-UID/PID/app.json    address, token, whom to trust, file; for the user alone
+    lightgrid-UID/PID/ca.pem      whom to trust, for people; where the app speaks TLS
     lightgrid-UID/PID/logs/W.log  what a work printed; "/" in W is %2F, as in a URL
 
 Lies where only the user can look. A folder whose process is gone is removed by
@@ -12,15 +13,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from lightgrid.errors import LightgridError
+from lightgrid.process.told_environment import TLS_CA_VARIABLE
 
 _LOGS: Final = "logs"
 
@@ -31,13 +34,23 @@ _MAX_FILE_NAME: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class RunningApp:
-    """How to reach a running app."""
+    """How to reach a running app.
+
+    Attributes:
+        pid: Of the flow's process.
+        app_file: The file that it runs.
+        address: HOST:PORT to dial.
+        token: Opens it.
+        run_dir: Where its logs are.
+        root_certificates: The certificates to trust, as PEM text; None without TLS.
+    """
 
     pid: int
     app_file: str
     address: str
     token: str
     run_dir: str
+    root_certificates: str | None = None
 
     def log_file(self, work: str) -> Path:
         """Return the file that has what a work printed."""
@@ -63,25 +76,39 @@ class RunDir:
             for stale in _dead(base):
                 shutil.rmtree(stale, ignore_errors=True)
             self.path = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=base))
+            self._ca_file = self.path / "ca.pem"
             (self.path / _LOGS).mkdir()
 
     def log_file(self, work: str) -> Path:
         """Return the file that takes what a work prints."""
         return _log_file(self.path, work)
 
-    def publish(self, address: str, token: str) -> None:
-        """Let commands of the same user find the app.
+    def publish(self, address: str, token: str, root_certificates: bytes | None = None) -> None:
+        """Let commands of the same user find the app, and trust it.
 
         Raises:
             LightgridError: The folder cannot be written.
         """
-        app = RunningApp(os.getpid(), self._app_file, address, token, str(self.path))
+        trusted = None if root_certificates is None else root_certificates.decode()
+        app = RunningApp(os.getpid(), self._app_file, address, token, str(self.path), trusted)
         # Whole or not at all: a reader never sees half of it.
         draft = self.path / "app.json.new"
         with _told_errors():
+            if root_certificates is not None:
+                self._ca_file.write_bytes(root_certificates)
             with open(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as file:
                 json.dump(asdict(app), file)
             draft.rename(self.path / "app.json")
+
+    def as_typed(self, told: Mapping[str, str]) -> str:
+        """Return what a work is told in its environment, for a shell and in one line.
+
+        The certificates are too long for that: it has them from a file here.
+        """
+        shown = dict(told)
+        if TLS_CA_VARIABLE in shown:
+            shown[TLS_CA_VARIABLE] = f'"$(cat {shlex.quote(str(self._ca_file))})"'
+        return " ".join(f"{name}={text}" for name, text in shown.items())
 
     def remove(self) -> None:
         """Remove the folder and all in it."""

@@ -176,7 +176,9 @@ def test_a_schedule_of_none_is_refused_with_what_it_can_be(arguments, option):
             )
         ),
         ({"tls_certificate": "cert.pem"}, "pathlib.Path"),
+        ({"tls_ca": "ca.pem"}, "pathlib.Path"),
         ({"insecure": "no"}, "True or False"),
+        ({"tls": "yes"}, "True or False"),
         ({"environment": [("A", "1")]}, "a dict of texts"),
         ({"environment": {"A": 1}}, "environment['A'] cannot be 1; it is a text"),
         ({"environment": {"A=B": "1"}}, "a name in environment cannot be 'A=B'"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lightgrid.errors import FlowUnavailableError, Reason, RefusedError
+from lightgrid.errors import FlowUnavailableError, FlowUntrustedError, Reason, RefusedError
 from lightgrid.protocol.known_calls import KnownCalls
 from lightgrid.protocol.limits import LeaseTerms, Limits
 from lightgrid.protocol.membership import Again, Leave, Membership, longest_pause_s
@@ -92,6 +92,20 @@ def test_it_leaves_for_any_other_reason(work, reason):
     assert work.end(error) == Leave(error)
     assert work.membership.is_over
     assert not work.membership.was_released
+
+
+def test_it_leaves_a_server_that_it_cannot_believe_unless_it_believed_it_before(work):
+    error = FlowUntrustedError("nobody has signed its certificate")
+    work.membership.begin(0.0)
+    assert work.end(error) == Leave(error)
+
+
+def test_it_waits_for_the_server_it_believed_while_another_one_answers(work):
+    work.join()
+    work.end(LOST)
+    work.membership.begin(1.0)
+    assert isinstance(work.end(FlowUntrustedError("someone else"), 1.0), Again)
+    assert not work.membership.is_over
 
 
 def test_pauses_grow_while_nothing_comes_of_it_and_begin_anew_after_a_batch_was_taken(work):

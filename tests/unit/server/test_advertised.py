@@ -3,7 +3,7 @@ import socket
 import pytest
 
 from lightgrid.server import advertised
-from lightgrid.server.advertised import advertised_address
+from lightgrid.server.advertised import advertised_address, host_of, own_hosts
 
 
 class Network:
@@ -53,6 +53,7 @@ def network(monkeypatch):
         ("127.0.0.1:5000", "127.0.0.1"),
         ("10.0.0.1:5000", "10.0.0.1"),
         ("[::1]:5000", "::1"),
+        ("[fe80::1%eth0]:5000", "fe80::1%eth0"),
         ("flow.example.org:5000", "10.0.0.1"),
     ],
 )
@@ -67,6 +68,7 @@ def test_the_bound_host_is_dialled_if_it_is_one(bound, resolved):
         ("flow.example.org:80", "flow.example.org:80"),
         ("[fd00::1]", "[fd00::1]:5000"),
         ("[fd00::1]:80", "[fd00::1]:80"),
+        ("[FD00:0::1]:80", "[fd00::1]:80"),  # gRPC compares it letter by letter
     ],
 )
 @pytest.mark.parametrize("bound", ["127.0.0.1", "0.0.0.0"])
@@ -98,3 +100,29 @@ def test_without_a_route_the_address_of_the_machines_name_is_taken_but_no_loopba
 def test_without_a_network_loopback_is_dialled(network):
     assert advertised_address("0.0.0.0:5000", "0.0.0.0", None) == "127.0.0.1:5000"
     assert advertised_address("[::]:5000", "::", None) == "[::1]:5000"
+
+
+@pytest.mark.parametrize(
+    ("ways_out", "by_name", "addresses"),
+    [
+        (["10.0.0.1", "fd00::1"], ["10.0.0.2"], ["10.0.0.1", "fd00::1"]),
+        (["10.0.0.1", "fe80::1"], [], ["10.0.0.1"]),
+        ([None, None], ["127.0.1.1", "10.0.0.2"], ["10.0.0.2"]),
+        ([None, None], [], []),
+    ],
+)
+def test_a_machine_knows_its_names_and_the_addresses_by_which_others_reach_it(
+    network, monkeypatch, ways_out, by_name, addresses
+):
+    monkeypatch.setattr(advertised.socket, "gethostname", lambda: "this-machine")
+    network.ways_out = dict(zip((socket.AF_INET, socket.AF_INET6), ways_out, strict=True))
+    network.names = {socket.AF_INET: by_name}
+    assert own_hosts() == ["localhost", "this-machine", "127.0.0.1", "::1", *addresses]
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [("flow:80", "flow"), ("[fd00::1]:80", "fd00::1"), ("10.0.0.1:0", "10.0.0.1")],
+)
+def test_the_host_of_an_address_has_neither_port_nor_brackets(address, host):
+    assert host_of(address) == host

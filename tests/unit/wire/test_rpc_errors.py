@@ -8,6 +8,7 @@ from grpc.aio import AioRpcError, Metadata
 from lightgrid.errors import (
     ClosedError,
     FlowUnavailableError,
+    FlowUntrustedError,
     MisfitError,
     Reason,
     RefusedError,
@@ -88,6 +89,24 @@ def test_a_server_that_cannot_be_reached_may_be_asked_again(name):
     back = from_rpc_error(_aio(grpc.StatusCode[name], details="connection refused"))
     assert isinstance(back, FlowUnavailableError)
     assert "connection refused" in str(back)
+
+
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        ("CERTIFICATE_VERIFY_FAILED: self signed certificate", "nobody who is trusted here"),
+        ("CERTIFICATE_VERIFY_FAILED", "nobody who is trusted here"),  # as older versions say it
+        ("CERTIFICATE_VERIFY_FAILED: certificate has expired: OK", "its certificate has expired"),
+        ("Hostname Verification Check failed.", "not for the host that was dialled"),
+        ("WRONG_VERSION_NUMBER: Invalid certificate", "it speaks no TLS"),
+    ],
+)
+def test_a_server_that_cannot_be_believed_is_no_other_the_next_time(details, told):
+    back = from_rpc_error(
+        _aio(grpc.StatusCode.UNAVAILABLE, details=f"failed to connect: {details}")
+    )
+    assert isinstance(back, FlowUntrustedError)
+    assert told in str(back)
 
 
 def test_a_message_over_the_limit_of_grpc_is_over_a_limit():

@@ -128,7 +128,7 @@ class Starter:
         self._outputs.step(tell_link)
         if work.connection is None:
             connection = work.connection = dict(self._surroundings.connection_of(name))
-            how = " ".join(f"{key}={value}" for key, value in connection.items())
+            how = self._surroundings.run_dir.as_typed(connection)
             self._observer.said(f"{short_name(name)} waits for a process that dials in with: {how}")
 
     def _start(self, seat: Seat, process: Process, command: list[str], handed_over: bytes) -> None:

@@ -38,6 +38,14 @@ def test_an_app_is_found_from_when_it_is_published_until_it_is_removed():
     assert not run_dir.path.exists()
 
 
+def test_an_app_says_whom_to_trust_if_it_speaks_tls():
+    plain, tls = RunDir("plain.py"), RunDir("tls.py")
+    plain.publish("127.0.0.1:1", "secret")
+    tls.publish("127.0.0.1:2", "secret", b"the certificates")
+    told = {app.app_file: app.root_certificates for app in running_apps()}
+    assert told == {"plain.py": None, "tls.py": "the certificates"}
+
+
 def test_nobody_else_can_read_address_and_token(base):
     run_dir = RunDir("app.py")
     run_dir.publish("127.0.0.1:1", "secret")
