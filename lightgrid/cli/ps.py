@@ -17,7 +17,7 @@ from lightgrid.runtime.reporting.run_dir import running_apps
 from lightgrid.state.layout import APP_STATE, PROCESS, STATUS, works_below
 
 _COLOURS: Final = {"running": "green", "pending": "yellow", "started": "cyan", "failed": "red"}
-_TITLES: Final = ("WORK", "STAGE", "REASON", "CALLS", "LAUNCHER", "HOST", "PID", "RESOURCES")
+_TITLES: Final = ("WORK", "STAGE", "CALLS", "LAUNCHER", "HOST", "PID", "RESOURCES", "REASON")
 
 
 @click.command("ps", short_help="Show the running apps and their works.")
@@ -95,13 +95,13 @@ def _show(target: Target) -> None:
 def _row(name: str, node: Mapping[str, Any]) -> tuple[str, ...]:
     status, process = node[STATUS], node.get(PROCESS, {})
     cells = (
-        status["reason"],
         str(status["call_count"]),
         process.get("launcher"),
         # Where the flow's own machine is, who asks may not know: it is "here" for the flow.
         process and (process["host"] or "here"),
         str(process.get("pid") or ""),
         process.get("resources"),
+        status["reason"] or process.get("waits"),
     )
     return (name, status["stage"], *(cell or "-" for cell in cells))
 

@@ -119,18 +119,18 @@ class TestOneApp:
         assert str(app.pid) in head
         assert "app.py" in head
         assert "127.0.0.1:" in head
-        assert titles.split()[:4] == ["WORK", "STAGE", "REASON", "CALLS"]
-        assert titles.split()[4:] == ["LAUNCHER", "HOST", "PID", "RESOURCES"]
-        cells = {row.split()[0]: row.split()[1:4] for row in rows}
+        assert titles.split()[:3] == ["WORK", "STAGE", "CALLS"]
+        assert titles.split()[3:] == ["LAUNCHER", "HOST", "PID", "RESOURCES", "REASON"]
+        cells = {row.split()[0]: row.split()[1:3] for row in rows}
         assert cells == {
-            "late": ["not_started", "-", "0"],
-            "w": ["running", "-", "1"],
-            "sub.inner": ["started", "-", "0"],
+            "late": ["not_started", "0"],
+            "w": ["running", "1"],
+            "sub.inner": ["started", "0"],
         }
-        places = {row.split()[0]: row.split()[4:] for row in rows}
-        assert places["late"] == ["-", "-", "-", "-"]
-        launcher, host, pid, resources = places["w"]
-        assert (launcher, host, resources) == ("local", "here", "-")
+        places = {row.split()[0]: row.split()[3:] for row in rows}
+        assert places["late"] == ["-", "-", "-", "-", "-"]
+        launcher, host, pid, resources, reason = places["w"]
+        assert (launcher, host, resources, reason) == ("local", "here", "-", "-")
         assert "work_process --name root.w" in Path(f"/proc/{pid}/cmdline").read_text().replace(
             "\0", " "
         )

@@ -12,7 +12,7 @@ from lightgrid.errors import WorkFailedError, short_name
 from lightgrid.process.told_environment import CALL_VARIABLE
 from lightgrid.process.work_spec import WORK_ENTRY, WorkSpec, work_command
 from lightgrid.runtime.hub import Hub
-from lightgrid.runtime.launch.events import Started
+from lightgrid.runtime.launch.events import Pending, Started
 from lightgrid.runtime.launch.launcher import LaunchSpec
 from lightgrid.runtime.launch.places import Places
 from lightgrid.runtime.loop.outputs import Outputs
@@ -154,22 +154,30 @@ class Starter:
         self._place(seat)
         self._launcher.start(spec, self._hub.add_event)
 
+    def waits(self, seat: Seat, event: Pending) -> None:
+        """Note that a launch waits for a place."""
+        self._observer.said(f"{short_name(seat.name)} waits: {event.reason}")
+        self._place(seat, waits=event.reason)
+
     def started(self, seat: Seat, process: Process, event: Started) -> None:
         """Note that a process runs, and give it the time to join."""
         process.started_s = time.monotonic()
         where = f" on {event.host}" if event.host else ""
         process.shown = f"pid {event.pid}{where}"
-        self._place(seat, event)
+        self._place(seat, pid=event.pid, host=event.host)
         if process.is_ours:
             self._timers.after(START_TIMEOUT_S, lambda: self._give_up_joining(seat, process))
 
-    def _place(self, seat: Seat, started: Started | None = None) -> None:
+    def _place(self, seat: Seat, pid: int = 0, host: str = "", waits: str = "") -> None:
+        if seat.removed:
+            return
         options = seat.work.options
         place: dict[str, Value] = {
             "launcher": self._launcher.name_of(options.launcher),
-            "host": "" if started is None else started.host,
-            "pid": 0 if started is None else started.pid,
+            "host": host,
+            "pid": pid,
             "resources": str(options.resources),
+            "waits": waits,
         }
         self._statuses.process_placed(seat.work, place)
 

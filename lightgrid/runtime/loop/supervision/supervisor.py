@@ -190,20 +190,10 @@ class Supervisor:
             self._not_launched(seat, process, f"{short_name(seat.name)}: {event.reason}")
         elif isinstance(event, Started):
             self._starter.started(seat, process, event)
-            self._note_stage(seat, process, WorkStage.STARTED)
             if process.call_id in seat.given:  # a program runs for it
                 self._call_runs(seat, process.call_id)
-        else:
-            self._note_stage(seat, process, WorkStage.PENDING, event.reason)
-
-    def _note_stage(
-        self, seat: Seat, process: Process, stage: WorkStage, message: str = ""
-    ) -> None:
-        """Note where the start of a process stands, unless that is known already."""
-        status = seat.work.process_status
-        is_news = (status.stage, status.message) != (stage, message)
-        if is_news and not (seat.removed or process.stopping):
-            self._statuses.process_moved(seat.work, stage, message=message)
+        elif not process.stopping:
+            self._starter.waits(seat, event)
 
     def _take_end(self, seat: Seat, process: Process, event: Ended) -> None:
         """Note the end of a process. Of what it has sent nothing more is taken from here on."""
