@@ -156,7 +156,7 @@ class Starter:
 
     def waits(self, seat: Seat, event: Pending) -> None:
         """Note that a launch waits for a place."""
-        self._observer.said(f"{short_name(seat.name)} waits: {event.reason}")
+        self._observer.said(f"{short_name(seat.name)} is pending: {event.reason}")
         self._place(seat, waits=event.reason)
 
     def started(self, seat: Seat, process: Process, event: Started) -> None:
