@@ -56,6 +56,14 @@ def test_a_snapshot_that_repeats_the_old_value_is_no_change():
     assert flow.merge() == {"x": 5}
 
 
+def test_batches_and_a_snapshot_behind_them_are_merged_as_one():
+    flow = Flow({"x": 0, "y": [], "z": [1]})
+    flow.take(Set(("x",), 1), Splice(("y",), 0, 0, [7]), Splice(("z",), 1, 0, [2]))
+    flow.take(Set((), {"x": 1, "y": [8]}), snapshot=True)
+    flow.take(Splice(("y",), 1, 0, [9]), Splice(("z",), 2, 0, [3]))
+    assert flow.merge() == flow.replica.published == {"x": 1, "y": [8, 9], "z": [1, 2, 3]}
+
+
 def test_what_goes_with_a_call_stands_until_the_work_has_seen_it():
     flow = Flow({"x": 0})
     flow.write(Set(("x",), 5))
