@@ -4,8 +4,8 @@
     .venv/bin/python tools/mutate_protocol.py outbox.py intake.py --seeds 300
 
 A comparison is flipped, a branch turned round, an operand or a statement dropped, a
-number changed. Each mutant is played by the simulator and by the unit tests of the
-protocol, in a process of its own. What survives both is either a rule that is
+number changed. Each mutant is played by the simulator and by the tests of the
+protocol's rules, in a process of its own. What survives both is either a rule that is
 not tested, or no rule: those stand in tests/simulation/SURVIVORS with the reason.
 The exit code is 1 if others survive, or if one of those does not any more.
 """
@@ -31,6 +31,7 @@ import pytest
 ROOT: Final = Path(__file__).resolve().parents[1]
 PROTOCOL: Final = ROOT / "lightgrid/protocol"
 SURVIVORS: Final = ROOT / "tests/simulation/SURVIVORS"
+_TESTS: Final = ("tests/unit/protocol", "tests/property/test_overlay_properties.py")
 
 _FLIPPED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
@@ -40,7 +41,7 @@ _OTHER_NAMES: Final = {"max": "min", "min": "max", "any": "all", "all": "any"}
 _DROPPED: Final = (ast.Expr, ast.AugAssign, ast.Delete, ast.Raise, ast.Continue, ast.Break)
 #: A mutant that runs longer goes round in circles, and is found by that.
 _TIMEOUT_S: Final = 120
-#: Played before the unit tests, which take as long as a hundred: most mutants die in the first.
+#: Played before these tests, which take as long as a hundred: most mutants die in the first.
 _FIRST_SEEDS: Final = 20
 _KILLED, _SURVIVED, _UNBORN = 10, 11, 12
 
@@ -237,11 +238,11 @@ def play(mutant: Mutant, seeds: int) -> int:
     except Exception:
         return _UNBORN
     options = ["-p", "no:xdist", "-p", "no:cacheprovider", "-o", "addopts=", "-x", "-q"]
-    tests = str(ROOT / "tests/unit/protocol")
+    tests = [str(ROOT / path) for path in _TESTS]
     try:
         for seed in range(seeds):
             if seed == _FIRST_SEEDS:
-                code = pytest.main([*options, "--import-mode=importlib", tests])
+                code = pytest.main([*options, "--import-mode=importlib", *tests])
                 if code != 0:
                     return _KILLED
             world(seed).play()

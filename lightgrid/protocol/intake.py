@@ -126,7 +126,7 @@ class Intake:
             )
 
     def drop_staged(self) -> None:
-        """Forget the parts of a batch whose stream ended."""
+        """Forget the parts of a batch, which is whole, or whose stream has ended."""
         self._staged = []
         self._staged_bytes = self._staged_nodes = 0
 
@@ -178,8 +178,7 @@ class Intake:
 
     def _join(self) -> Batch:
         first, parts = self._staged[0], self._staged
-        self._staged = []
-        self._staged_bytes = self._staged_nodes = 0
+        self.drop_staged()
         return Batch(
             seq=first.seq,
             ops=[op for part in parts for op in part.ops],

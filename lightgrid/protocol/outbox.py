@@ -118,7 +118,7 @@ class Outbox:
                     self._last_seq, [whole], calls, snapshot=True, seen_revision=self.seen_revision
                 )
             )
-            self._unsent = 1
+            self._unsent += 1
         if not self._unsent or len(self._kept) - self._unsent >= WINDOW:
             return None
         batch = self._kept[-self._unsent]
@@ -189,7 +189,7 @@ class Outbox:
         Beyond the window, so that many short calls take few messages while the server is
         behind.
         """
-        if self.has_room or not self._fresh or self._snapshot_needed:
+        if self.has_room or not self._fresh:
             return False
         newest = self._kept[-1]
         return (

@@ -102,10 +102,10 @@ class Overlay:
 
     def drop_replaced(self, path: Path, told_revision: int) -> None:
         """Remove writes at and below a path that were not told: a later one replaces them."""
+        if path[0] not in self._by_name:
+            return
         at = self._place_of(told_revision)
         untold = self._writes[at:]
-        if not untold or path[0] not in self._by_name:
-            return
         depth = len(path)
         if any(
             type(write.op) is Splice

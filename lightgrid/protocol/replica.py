@@ -232,17 +232,8 @@ class Replica:
         changed = [name for name, value in values.items() if not same(self.published[name], value)]
         for name in changed:
             self.published[name] = values[name]
+        # A variable that it leaves as it was gets there by the batches before it.
         self._rebuild.update(dict.fromkeys(changed))
-        # Batches before it are not replayed any more: they are part of the rebuilt values,
-        # and what the snapshot did not change they had already brought to its value.
-        self._rebuild.update(
-            dict.fromkeys(
-                variable_of(op)
-                for earlier in self._pending
-                for op in earlier.ops
-                if not earlier.snapshot
-            )
-        )
         return changed
 
     def _settle_overlay(self, changed: Sequence[str]) -> None:

@@ -235,6 +235,11 @@ def calls_are_forgotten_before_they_are_seen(self, updates):
     self._news = [update for update in self._news if not update.state.is_end]
 
 
+def calls_that_have_ended_are_kept(self):
+    news, self._news = self._news, []
+    return news
+
+
 def execute_a_call_whenever_it_is_told(self, run):
     hear(self, run)
     self._open[run.call_id] = run
@@ -405,6 +410,7 @@ PLANTED = [
     (CallLog, "add", equal_calls_are_one),
     (CallLog, "end", an_ended_call_is_sent_again),
     (CallLog, "take", calls_are_forgotten_before_they_are_seen),
+    (CallLog, "merge", calls_that_have_ended_are_kept),
     (Outbox, "demand_snapshot", demands_count_for_ever),
     (Outbox, "registered", joining_is_a_demand),
     (Replica, "has_room", property(read_on_without_bound)),

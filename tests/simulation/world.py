@@ -317,6 +317,12 @@ class World:
                 )
                 for call_id, state in record.calls.items():
                     self.checks.require(state.is_end, "every call ends", call_id, state)
+                calls = link.calls.dump()
+                self.checks.require(
+                    not (calls.calls or calls.news),
+                    "a call that has ended is forgotten",
+                    calls,
+                )
             if record.has_left:
                 self.checks.require(not self.running(name), "a work that left stays away", name)
 

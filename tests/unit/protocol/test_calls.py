@@ -123,6 +123,12 @@ def test_what_is_said_of_a_call_that_the_flow_has_ended_changes_nothing():
     assert log.merge() == []
 
 
+def test_a_call_that_the_flow_has_ended_is_forgotten_at_once():
+    log = log_of("c")
+    log.end("c")
+    assert log.dump().calls == []
+
+
 def test_what_was_said_of_a_call_and_not_seen_when_the_flow_ended_it_is_not_seen():
     log = told_log_of("c", "d")
     log.take([CallUpdate("c", CallState.RUNNING), CallUpdate("d", CallState.RUNNING)])

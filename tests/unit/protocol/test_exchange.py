@@ -5,6 +5,7 @@ import pickle
 import pytest
 
 from lightgrid.errors import Reason, RefusedError
+from lightgrid.protocol import roster as roster_module
 from lightgrid.protocol.events import Heard, Joined, Left, Silent
 from lightgrid.protocol.exchange import Exchange
 from lightgrid.protocol.features import UPDATES
@@ -129,10 +130,20 @@ def test_a_goodbye_is_told_and_ends_the_session(flow):
     assert flow.exchange.take_events() == [Left("w")]
     assert flow.exchange.pending.take() == ["w"]
     assert not flow.exchange.works.is_held("w")
+    assert reason_of(flow.exchange.works.of_session, "s") is Reason.SESSION_UNKNOWN
     flow.exchange.release("s", 0)  # its answer was lost, maybe
+    assert flow.exchange.works.work_of("s") == ("w", 1)
     assert not flow.exchange.take_news()
     assert reason_of(flow.exchange.open_stream, "s", "deltas") is Reason.SESSION_UNKNOWN
     assert reason_of(flow.exchange.release, "another", 0) is Reason.SESSION_UNKNOWN
+
+
+def test_a_bounded_number_of_goodbyes_is_taken_again(flow, monkeypatch):
+    monkeypatch.setattr(roster_module, "_MAX_RELEASED", 2)
+    for session in ("s1", "s2", "s3"):
+        flow.register(session, session)
+        flow.exchange.release(session, 0)
+    assert [flow.exchange.works.was_released(f"s{n}") for n in (1, 2, 3)] == [False, True, True]
 
 
 def test_a_goodbye_before_the_last_batch_changes_nothing(flow):
@@ -160,6 +171,8 @@ def test_the_flow_hears_of_a_call_that_the_process_cannot_read(flow):
     flow.quiet()
     assert flow.exchange.commands(flow.exchange.open_stream("s", "commands"))[1:] == []
     assert flow.exchange.take_news()
+    flow.exchange.commands(flow.exchange.open_stream("s", "commands"))
+    assert not flow.exchange.take_news()  # it only waits still
     (merged,) = flow.merge()
     assert [(one.call_id, one.state) for one in merged.calls] == [("c", CallState.FAILED)]
     flow.exchange.commands(flow.exchange.open_stream("s", "commands"))
@@ -572,10 +585,12 @@ def test_a_work_that_is_not_read_from_is_alive(flow):
         flow.exchange.has_room(stream, flow.now_s)
 
 
-def test_no_lease_runs_out_while_this_process_itself_stood_still(flow):
+@pytest.mark.parametrize("stall_s", [8.1, 1000.0])
+def test_no_lease_runs_out_while_this_process_itself_stood_still(flow, stall_s):
     flow.join()
     flow.quiet()
-    assert flow.sweep(1000.0) == []
+    assert flow.pass_time(28.0) == []
+    assert flow.sweep(stall_s) == []
     assert flow.sweep(4.0) == [Silent("w")]
 
 
@@ -598,6 +613,16 @@ def test_the_next_holder_is_heard_and_may_fall_silent_as_well(flow):
     flow.register("two", "s2")
     assert flow.exchange.take_events() == [Heard("w"), Joined("w", "agent")]
     assert flow.pass_time(40.0) == [Silent("w")]
+
+
+def test_who_is_heard_again_is_so_once(flow):
+    flow.register()
+    flow.pass_time(40.0)
+    flow.register(session="s2")
+    flow.exchange.release("s2", 0)
+    flow.quiet()
+    flow.register("two", "s3")
+    assert flow.exchange.take_events() == [Joined("w", "agent")]
 
 
 def test_of_a_silent_holder_that_is_gone_nothing_is_heard_again(flow):
@@ -720,6 +745,7 @@ def test_a_work_that_was_stopped_and_has_left_stays_away(flow):
 def test_a_process_that_was_given_up_gets_a_new_session_after_the_restart(flow):
     flow.register()
     flow.exchange.process_gone("w", None)
+    assert reason_of(restarted(flow).exchange.works.work_of, "s") is Reason.SESSION_UNKNOWN
     assert restarted(flow).register(session="s2").epoch == 2
     assert restarted(flow).register("two", "s2").epoch == 2
 

@@ -91,3 +91,12 @@ def test_parts_whose_stream_has_ended_count_no_more():
     intake.drop_staged()
     assert intake.offer(part) is None
     assert intake.offer(Batch(1, [])) is not None
+
+
+def test_each_batch_has_the_whole_limit():
+    intake = Intake(1000, max_nodes=3)
+    for seq in (1, 2):
+        part = Batch(seq, [OP] * 7, snapshot=True, more=True, size_bytes=1000)
+        assert intake.offer(part) is None
+        intake.taken(intake.offer(Batch(seq)))
+    assert intake.taken_seq == 2

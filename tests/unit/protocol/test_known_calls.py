@@ -94,6 +94,14 @@ def test_a_call_that_has_not_begun_when_a_new_stream_begins_counts_as_it_is_told
     assert calls.begin(new).state is CallState.RUNNING
 
 
+def test_a_cancel_of_a_call_that_has_not_begun_counts_on_the_stream_that_tells_it_alone():
+    calls = calls_of("a")
+    calls.cancel("a")
+    calls.forget_what_waits()
+    assert calls.hear(Run("a"))
+    assert begin(calls, "a").state is CallState.RUNNING
+
+
 def test_the_call_that_runs_and_those_that_ended_are_known_over_streams():
     calls = calls_of("a", "b")
     begin(calls, "a")

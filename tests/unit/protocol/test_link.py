@@ -398,6 +398,18 @@ def test_a_process_that_was_given_up_and_is_back_still_has_what_it_was_told():
     assert link.replica.published == {"x": ["a", "own"]}
 
 
+def test_the_next_process_has_not_heard_what_the_one_before_was_told():
+    link = new_link()
+    link.offer(join(link), SNAPSHOT, 0.0)
+    link.replica.write([Set(("x",), [1])], 5, {"x": [1]})
+    link.call(Run("c"))
+    link.process_gone(CallError("ProcessExited", "killed"))
+    stream = join(link, "two")
+    link.offer(stream, SNAPSHOT, 0.0)
+    link.offer(stream, Batch(2, [Set(("x",), [2])]), 0.0)
+    assert link.merge({"x": [1]}).lost == ("x",)
+
+
 def test_the_newest_call_can_be_ended_as_well():
     link = new_link()
     join(link)

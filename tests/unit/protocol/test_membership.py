@@ -149,6 +149,12 @@ def test_a_demand_for_a_snapshot_is_met_and_the_third_in_a_row_is_too_much(work)
     assert "3 times" in str(last.error)
 
 
+def test_a_demand_that_does_not_say_what_was_taken_is_no_sign_of_a_batch(work):
+    for _ in range(2):
+        assert isinstance(work.end(refused(Reason.SNAPSHOT_REQUIRED, taken_seq=0)), Again)
+    assert isinstance(work.end(refused(Reason.SNAPSHOT_REQUIRED)), Leave)
+
+
 def test_a_held_work_is_asked_for_once_a_second_or_as_the_server_says(work):
     work.membership.begin(0.0)
     assert work.end(refused(Reason.WORK_HELD)) == Again(1.0)
@@ -190,6 +196,13 @@ def test_a_server_that_does_not_answer_is_tried_for_as_long_as_it_has_said(work)
     assert isinstance(work.fail_to_reach(115.0), Again)
     assert work.fail_to_reach(115.1) == Leave(LOST)
     assert work.membership.is_over
+
+
+def test_a_server_was_there_for_as_long_as_a_session_was(work):
+    terms = LeaseTerms(rejoin_timeout_s=15.0)
+    for begun_s in (0.0, 100.0):
+        work.join(begun_s, terms=terms)
+        assert isinstance(work.end(LOST, begun_s + 50.0), Again)
 
 
 def test_a_server_that_refuses_has_answered(work):
@@ -318,6 +331,14 @@ def test_a_call_is_executed_once_however_often_it_is_told(work):
     assert work.membership.take(run) is run
     assert work.membership.take(run) is None
     assert work.membership.next_message(0.0) is None
+
+
+def test_a_call_that_waits_is_executed_as_the_newest_command_stream_tells_it(work):
+    work.come_up()
+    first, second = Run("a"), Run("a")
+    assert work.membership.take(first) is first
+    work.membership.open_commands()
+    assert work.membership.take(second) is second
 
 
 def test_a_cancel_reaches_the_process_when_its_call_runs():

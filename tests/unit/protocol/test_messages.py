@@ -1,8 +1,8 @@
-"""What people are shown of a call that failed."""
+"""What a call's failure means, and what people are shown of it."""
 
 import pytest
 
-from lightgrid.protocol.messages import CallError
+from lightgrid.protocol.messages import CallError, CallErrorReason
 
 PYTHON = 'Traceback (most recent call last):\n  File "a.py", line 3, in run\n    f()\n'
 
@@ -23,3 +23,9 @@ PYTHON = 'Traceback (most recent call last):\n  File "a.py", line 3, in run\n   
 )
 def test_it_begins_with_type_and_message_and_says_them_once(error, shown):
     assert error.shown == shown
+
+
+@pytest.mark.parametrize("reason", CallErrorReason)
+def test_only_what_user_code_raised_may_go_well_the_next_time(reason):
+    is_permanent = reason is not CallErrorReason.USER_EXCEPTION
+    assert CallError("E", "no", reason=reason).is_permanent is is_permanent

@@ -202,6 +202,31 @@ def test_an_end_in_a_snapshot_is_told_until_the_server_has_it():
     assert outbox.next().calls == []
 
 
+def test_the_first_batch_that_the_server_says_it_took_starts_the_count_again_like_any_other():
+    outbox = Outbox(lambda: {"x": 0})
+    outbox.demand_snapshot()
+    outbox.demand_snapshot()
+    outbox.demand_snapshot(taken_seq=1)
+
+
+def test_what_is_acknowledged_before_it_is_sent_again_is_not_sent_again():
+    outbox = joined_outbox()
+    put(outbox, 3)
+    sent(outbox)
+    outbox.registered(1, snapshot_required=False)
+    outbox.acked(3)
+    assert [batch.seq for batch in sent(outbox)] == [4]
+
+
+def test_an_end_is_kept_for_a_snapshot_until_the_batch_that_carries_it_is_acknowledged():
+    outbox = joined_outbox()
+    put(outbox)
+    outbox.put([], [CallUpdate("c", CallState.SUCCEEDED)])
+    outbox.acked(outbox.last_seq - 1)
+    outbox.need_snapshot()
+    assert [update.call_id for update in outbox.next().calls] == ["c"]
+
+
 def test_a_batch_that_the_server_says_it_took_starts_the_count_again_before_it_is_acknowledged():
     outbox = joined_outbox()
     for _ in range(10):

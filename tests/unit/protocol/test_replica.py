@@ -56,6 +56,14 @@ def test_a_snapshot_that_repeats_the_old_value_is_no_change():
     assert flow.merge() == {"x": 5}
 
 
+def test_batches_and_a_snapshot_behind_them_are_merged_as_one():
+    flow = Flow({"x": 0, "y": [], "z": [1]})
+    flow.take(Set(("x",), 1), Splice(("y",), 0, 0, [7]), Splice(("z",), 1, 0, [2]))
+    flow.take(Set((), {"x": 1, "y": [8]}), snapshot=True)
+    flow.take(Splice(("y",), 1, 0, [9]), Splice(("z",), 2, 0, [3]))
+    assert flow.merge() == flow.replica.published == {"x": 1, "y": [8, 9], "z": [1, 2, 3]}
+
+
 def test_what_goes_with_a_call_stands_until_the_work_has_seen_it():
     flow = Flow({"x": 0})
     flow.write(Set(("x",), 5))
@@ -91,6 +99,14 @@ def test_a_write_after_a_batch_was_taken_stays_on_top_of_it():
     assert flow.merge() == {"x": []}
 
 
+def test_a_write_over_a_batch_that_was_not_merged_stays_on_top_when_the_work_has_seen_it():
+    flow = Flow({"x": []}, receives_updates=True)
+    flow.take(Splice(("x",), 0, 0, [1]))
+    flow.write(Set(("x",), [5]))
+    flow.take(seen_revision=1)
+    assert flow.merge() == flow.replica.published == {"x": [5]}
+
+
 def test_a_write_to_an_item_that_a_splice_has_moved_is_kept():
     flow = Flow({"x": [1, 2]})
     flow.write(Set(("x", "0"), "a"))
@@ -98,6 +114,14 @@ def test_a_write_to_an_item_that_a_splice_has_moved_is_kept():
     flow.write(Set(("x", "0"), "b"))
     flow.take(seen_revision=flow.revision)
     assert flow.merge() == {"x": ["b", "a", 2]}
+
+
+@pytest.mark.parametrize("between", [[], [Splice(("y",), 0, 0, [1])], [Set(("x",), [7])]], ids=str)
+def test_a_write_that_a_later_one_replaces_is_forgotten_whatever_else_was_written(between):
+    flow = Flow({"x": [1, 2], "y": []}, receives_updates=True)
+    flow.write(*between, Set(("x", "0"), "a"))
+    flow.write(Set(("x", "0"), "b"))
+    assert [write.op for write in flow.replica.overlay] == [*between, Set(("x", "0"), "b")]
 
 
 def test_what_was_told_is_kept_although_a_later_write_replaces_it():
@@ -212,9 +236,10 @@ def reason_of(flow, ops, **options):
 
 @pytest.mark.parametrize(
     "ops",
-    [[], [Set(("x",), 1)], [Set((), 5)], [Splice((), 0, 0, [])], [Remove(())],
-     [Set((), {}), Set((), {"x": 1})], [Set((), {"z": 1})], [Set((), {}), Set(("z",), 1)]],
-    ids=repr,
+    [[], [Set(("x",), 1)], [Set(("x",), {})], Assignments({"x": 1}), [Set((), 5)],
+     [Splice((), 0, 0, [])], [Remove(())], [Set((), {}), Set((), {"x": 1})], [Set((), {"z": 1})],
+     [Set((), {}), Set(("z",), 1)]],
+    ids=str,
 )  # fmt: skip
 def test_a_snapshot_sets_the_empty_path_at_first_and_declared_variables_alone(ops):
     flow = Flow({"x": 0})
@@ -246,6 +271,16 @@ def test_the_limit_counts_what_was_kept_over_a_restart():
     again = Flow({"x": [], "y": []}, max_nodes=12)
     again.replica.load(flow.replica.dump())
     assert reason_of(again, [Set(("y",), [1] * 8)]) is Reason.LIMIT_EXCEEDED
+
+
+def test_what_goes_with_a_call_stands_over_a_restart_too():
+    flow = Flow({"x": 0})
+    flow.write(Set(("x",), 5))
+    flow.replica.tell(0)
+    again = Flow({"x": 0})
+    again.replica.load(flow.replica.dump())
+    again.take(Set(("x",), 1))
+    assert again.merge() == {"x": 5}
 
 
 # --- bounds -------------------------------------------------------------------------
