@@ -56,8 +56,8 @@ def test_in_a_notebook_a_good_end_and_an_interrupt_are_what_they_are_elsewhere()
 
 @pytest.mark.usefixtures("at_a_prompt")
 def test_in_a_notebook_an_app_that_cannot_be_started_is_an_exception_too():
-    options = L.RunOptions(address="0.0.0.0:0")
-    with pytest.raises(LightgridError, match="can be reached from other machines"):
+    options = L.RunOptions(launcher="nowhere")
+    with pytest.raises(LightgridError, match="there is no launcher 'nowhere'"):
         L.App(Root(lambda flow: flow.stop())).run(options)
 
 
