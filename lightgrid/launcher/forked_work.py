@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 from lightgrid.launcher.family import LAUNCH_VARIABLE
@@ -24,7 +25,22 @@ _TITLE_BYTES: Final = 400
 TITLE_ROOM: Final = " " * _TITLE_BYTES
 
 
-def be_work(launch_id: str, entry: str, file: int, log: int, restore: Callable[[], None]) -> int:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a forked work has of the fork server.
+
+    Attributes:
+        pid: The fork server's.
+        opened: Descriptors that the imported modules hold, and go on using.
+        restore: Sets what signals did before the launcher had them do something else.
+    """
+
+    pid: int
+    opened: frozenset[int]
+    restore: Callable[[], None]
+
+
+def be_work(launch_id: str, entry: str, file: int, log: int, origin: Origin) -> int:
     """Be a work, in a child of the fork server.
 
     Args:
@@ -32,18 +48,20 @@ def be_work(launch_id: str, entry: str, file: int, log: int, restore: Callable[[
         entry: "module:function", which is called; it returns the exit code.
         file: See `execute`.
         log: See `execute`.
-        restore: Sets what signals did before the launcher had them do something else.
+        origin: Of this process.
     """
     # First of all, so that it is found whatever happens to it, and to who has forked it.
     os.setsid()
     mark(launch_id)
+    if os.getppid() != origin.pid:  # whoever looked for what that has left did not find this
+        return 1
     gc.enable()
     inherited = Inherited.read(file)
     os.dup2(file, 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    close_all_but()
-    restore()
+    close_all_but(*origin.opened)
+    origin.restore()
     name_process(inherited.command)
     sys.orig_argv[:] = inherited.command
     try:

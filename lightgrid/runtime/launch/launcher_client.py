@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ import lightgrid.launcher
 from lightgrid.launcher.channel import Message, channel_pair
 from lightgrid.launcher.family import kill_group, kill_marked, marked
 from lightgrid.launcher.forked_work import PLACEHOLDER, TITLE_ROOM
-from lightgrid.launcher.inherited import Inherited
+from lightgrid.launcher.inherited import Inherited, user_of_this_process
 from lightgrid.process.interpreter import interpreter_options
 from lightgrid.process.told_environment import (
     FLOW_PID_VARIABLE,
@@ -32,6 +33,8 @@ from lightgrid.runtime.launch.signal_names import signal_name
 
 #: What the launcher process may take to kill what is left, and then to end, in seconds.
 _LAST_S: Final = 5.0
+#: How often is looked whether somebody closes, while a sentinel gives works their grace.
+_LOOK_S: Final = 0.05
 _log = logging.getLogger("lightgrid")
 
 
@@ -54,10 +57,12 @@ class LauncherClient:
 
     Attributes:
         environment: What the launcher process was started with.
+        user: Who it belongs to; see `user_of_this_process`.
     """
 
     def __init__(self, modules: Sequence[str], preload: Sequence[str]) -> None:
         self.environment = {**untold_environment(), LAUNCH_VARIABLE: PLACEHOLDER}
+        self.user = user_of_this_process()
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._launches: dict[str, _Launch] = {}
@@ -98,11 +103,16 @@ class LauncherClient:
 
     @property
     def is_gone(self) -> bool:
-        """Whether it has ended, or is about to."""
+        """Whether it has ended, or is about to; what it had started may be left for a while."""
         return self._is_gone
 
-    def start(self, spec: LaunchSpec, entry: str, environment: dict[str, str], tell: Tell) -> None:
-        """Order a start.
+    @property
+    def has_launches(self) -> bool:
+        """Whether there are launches whose ends have not been told."""
+        return bool(self._launches)
+
+    def start(self, spec: LaunchSpec, entry: str, environment: dict[str, str], tell: Tell) -> bool:
+        """Order a start; return False when there is no process any more to do it.
 
         Args:
             spec: What to start.
@@ -132,14 +142,22 @@ class LauncherClient:
             "entry": entry,
         }
         with self._lock:
+            if self._is_gone:
+                os.close(file)
+                os.close(log)
+                return False
             self._launches[spec.launch_id] = _Launch(tell, spec.stop_grace_s)
             self._send(order, [file, log])
+        return True
 
     def order(self, order: str, launch_id: str) -> None:
         """Order a launch to be stopped or killed, unless it has ended."""
         with self._lock:
-            if launch_id in self._launches and not self._is_gone:
+            launch = self._launches.get(launch_id)
+            if launch is not None and not self._is_gone:
                 self._send({"order": order, "id": launch_id})
+            elif launch is not None and order == "kill":  # its sentinel asks it to end
+                _kill(launch_id, launch.pid)
 
     def close(self) -> None:
         """Kill all that is left, and end the launcher process once it has told so."""
@@ -157,8 +175,12 @@ class LauncherClient:
             self._reader.join()
 
     def forget_in_child(self) -> None:
-        """Close the channel in a forked child of the flow."""
+        """Close the channel in a forked child of the flow, where nothing of it is left to do."""
         self._channel.close()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._launches = {}
+        self._is_gone = True
 
     def _send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
         self._channel.send(message, descriptors)
@@ -208,7 +230,10 @@ class LauncherClient:
             longest_s = max(launch.stop_grace_s for launch in left.values())
             poll = select.poll()
             poll.register(self._over, select.POLLIN)
-            poll.poll(0 if self._closing else (longest_s + _LAST_S) * 1000)
+            until_s = time.monotonic() + longest_s + _LAST_S
+            while not self._closing and time.monotonic() < until_s:
+                if poll.poll(_LOOK_S * 1000):
+                    break
         code = self._process.wait()
         reason = "" if self._closing else self._obituary(code)
         if reason:
