@@ -84,14 +84,14 @@ def mark(launch_id: str) -> None:
     are found by it, as those are that it executes.
 
     Raises:
-        OSError: There is no /proc, or no placeholder.
+        OSError: There is no /proc, or no placeholder, or it is too short.
     """
     begin, end = _area(2)
     with open("/proc/self/mem", "r+b", buffering=0) as memory:
         memory.seek(begin)
         name = f"{LAUNCH_VARIABLE}=".encode()
         place = memory.read(end - begin).find(name + PLACEHOLDER.encode())
-        if place < 0:
+        if place < 0 or len(launch_id.encode()) > len(PLACEHOLDER):
             raise OSError("the environment has no room for the id of a launch")
         memory.seek(begin + place + len(name))
         memory.write(launch_id.encode().ljust(len(PLACEHOLDER), b"\0"))
