@@ -138,7 +138,8 @@ class LocalLauncher:
 
     def close(self) -> None:
         """Kill what is left and let the launcher process go."""
-        for launch_id in list(self._waiting):
+        # The last ones first: it is to be nobody's turn by that.
+        for launch_id in reversed(list(self._waiting)):
             self._take_from_queue(launch_id)
         for client in (*self._gone, self._client):
             client.close()

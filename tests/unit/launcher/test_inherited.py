@@ -161,7 +161,7 @@ def test_a_flow_whose_folder_is_gone_has_none_to_hand_on(tmp_path):
 
 
 def test_a_folder_that_is_gone_by_then_is_named_and_not_the_program(run, tmp_path):
-    with pytest.raises(OSError, match="cannot start .*python.*: .*/gone: No such file"):
+    with pytest.raises(OSError, match=r"cannot start .*python.*: .*/gone: No such file"):
         run("1", folder=str(tmp_path / "gone"))
 
 
@@ -169,7 +169,7 @@ def test_a_program_that_is_not_there_is_named_once(tmp_path):
     inherited = Inherited.of_this_process(["/nowhere/at all"], {})
     with tempfile.TemporaryFile() as file:
         inherited.write(file.fileno(), b"")
-        with pytest.raises(OSError, match="^cannot start /nowhere/at all: No such file"):
+        with pytest.raises(OSError, match=r"^cannot start /nowhere/at all: No such file"):
             execute(file.fileno(), file.fileno())
 
 
