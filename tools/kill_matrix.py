@@ -54,12 +54,8 @@ SLEEP = [sys.executable, "-S", "-c", "import time; time.sleep(600)"]
 
 class Member(L.Work):
     def __init__(self, index, kind):
-        super().__init__(parallel=True, raise_exception=False)
+        super().__init__(parallel=True, raise_exception=False, start_with_flow=False)
         self._index, self._kind = index, kind
-
-    def environment(self):
-        # What only an executed process can have.
-        return {"PYTHONNOUSERSITE": "1"} if self._index % 2 else {}
 
     def run(self):
         if self._kind == "deaf":
@@ -84,12 +80,17 @@ class Member(L.Work):
 class Root(L.Flow):
     def __init__(self):
         super().__init__()
-        kinds = ["deaf", "daemons", "plain", "plain"]
-        count = int(sys.argv[1])
-        self.members = L.List(*[Member(at, kinds[at * 4 // count]) for at in range(count)])
+        kinds = ["deaf", "deaf", "daemons", "daemons", "plain", "plain", "plain", "plain"]
+        self.members = L.List(*[Member(at, kinds[at % 8]) for at in range(int(sys.argv[1]))])
 
     def run(self):
-        for member in self.members:
+        self.begin(self.members[::2])
+        if all(member.is_running for member in self.members[::2]):
+            os.environ["PYTHON_FOR_ONE_THAT_IS_EXECUTED"] = "1"
+            self.begin(self.members[1::2])
+
+    def begin(self, members):
+        for member in members:
             if member.status.call_count == 0:
                 member.run()
 
@@ -120,7 +121,7 @@ class Victim:
 
     def wait_until_ready(self) -> None:
         """Wait until all works work, and have started what they start."""
-        daemons = len([at for at in range(self._works) if at * 4 // self._works == 1])
+        daemons = len([at for at in range(self._works) if at % 8 in (2, 3)])
 
         def is_ready() -> bool:
             ready = list(self._folder.glob("ready-*"))

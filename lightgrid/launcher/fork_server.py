@@ -14,6 +14,7 @@ from typing import Final
 
 from lightgrid.launcher.channel import Channel, Message
 from lightgrid.launcher.children import Children
+from lightgrid.launcher.exiting import open_files
 from lightgrid.launcher.forked_work import Origin, be_work
 from lightgrid.launcher.orphans import killed_with
 from lightgrid.launcher.roles import close_all_but, fork, open_descriptors
@@ -50,7 +51,7 @@ class ForkServer:
         self._signals = signals
         self._launcher_pid = launcher_pid
         self._children = Children()
-        self._origin = Origin(0, frozenset(), signals.restore)
+        self._origin = Origin(0, frozenset(), (), signals.restore)
 
     def run(self) -> int:
         """Be the fork server."""
@@ -63,7 +64,7 @@ class ForkServer:
             with killed_with(self._launcher_pid):  # what a module does may take for ever
                 self._import()
             opened = open_descriptors() - before
-            self._origin = Origin(os.getpid(), opened, self._signals.restore)
+            self._origin = Origin(os.getpid(), opened, open_files(), self._signals.restore)
             gc.freeze()  # what lives until the end is not to be touched by a child's collections
             self._launcher.send({"event": "ready", "obstacle": obstacle_to_forks()})
             return self._serve(ends)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
 import locale
 import os
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
+from lightgrid.launcher.exiting import call, exit_process
 from lightgrid.launcher.family import LAUNCH_VARIABLE
 from lightgrid.launcher.inherited import Inherited
 from lightgrid.launcher.roles import close_all_but
@@ -32,11 +35,13 @@ class Origin:
     Attributes:
         pid: The fork server's.
         opened: Descriptors that the imported modules hold, and go on using.
+        files: The file objects that they have made.
         restore: Sets what signals did before the launcher had them do something else.
     """
 
     pid: int
     opened: frozenset[int]
+    files: Sequence[io.IOBase]
     restore: Callable[[], None]
 
 
@@ -45,7 +50,7 @@ def be_work(launch_id: str, entry: str, file: int, log: int, origin: Origin) -> 
 
     Args:
         launch_id: Names its launch.
-        entry: "module:function", which is called; it returns the exit code.
+        entry: "module:function", which is called; it returns the exit code, or exits.
         file: See `execute`.
         log: See `execute`.
         origin: Of this process.
@@ -64,6 +69,7 @@ def be_work(launch_id: str, entry: str, file: int, log: int, origin: Origin) -> 
     origin.restore()
     name_process(inherited.command)
     sys.orig_argv[:] = inherited.command
+    _number_thread()
     try:
         inherited.enter()
     except OSError as error:
@@ -71,9 +77,13 @@ def be_work(launch_id: str, entry: str, file: int, log: int, origin: Origin) -> 
         return 1
     _forget_environment()
     _seed_anew()
-    module, _, function = entry.partition(":")
-    code: int = getattr(importlib.import_module(module), function)()
-    return code
+    exit_process(call(lambda: _entry(entry)()), origin.files)
+
+
+def _entry(name: str) -> Callable[[], object]:
+    module, _, function = name.partition(":")
+    found: Callable[[], object] = getattr(importlib.import_module(module), function)
+    return found
 
 
 def mark(launch_id: str) -> None:
@@ -117,6 +127,13 @@ def _area(index: int) -> tuple[int, int]:
     if begin == 0:
         raise OSError("the kernel does not say where the environment is")
     return begin, end
+
+
+def _number_thread() -> None:
+    """Give the thread that is left its number; before 3.13 Python leaves it that of the parent."""
+    thread: Any = threading.main_thread()
+    with suppress(AttributeError):
+        thread._set_native_id()
 
 
 def _forget_environment() -> None:
