@@ -101,14 +101,14 @@ app = L.App(Root(), stop_grace_s=float(sys.argv[2]))
 class Victim:
     """An app whose works are all at work."""
 
-    def __init__(self, folder: Path, works: int) -> None:
+    def __init__(self, folder: Path, works: int, grace_s: float) -> None:
         self._mark = f"{_MARK}={uuid.uuid4().hex}\0".encode()
         name, _, value = self._mark.rstrip(b"\0").decode().partition("=")
         (folder / "app.py").write_text(_APP)
         self.log = folder / "log"
         with self.log.open("wb") as log:
             self._flow = subprocess.Popen(
-                [sys.executable, "-c", _MAIN, "flow", "app.py", str(works), str(GRACE_S)],
+                [sys.executable, "-c", _MAIN, "flow", "app.py", str(works), str(grace_s)],
                 cwd=folder,
                 env={**os.environ, name: value, "XDG_RUNTIME_DIR": str(folder)},
                 stdin=subprocess.DEVNULL,
@@ -198,10 +198,10 @@ class Victim:
 
 
 @contextmanager
-def victim(works: int) -> Iterator[Victim]:
+def victim(works: int, grace_s: float = GRACE_S) -> Iterator[Victim]:
     """Run an app whose works are all at work, and leave nothing of it."""
     with tempfile.TemporaryDirectory() as folder:
-        app = Victim(Path(folder), works)
+        app = Victim(Path(folder), works, grace_s)
         try:
             app.wait_until_ready()
             yield app

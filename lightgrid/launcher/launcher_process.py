@@ -202,6 +202,8 @@ class LauncherProcess:
     def _order_forks(self, message: Message, descriptors: Sequence[int] = ()) -> None:
         assert self._forks is not None
         if self._early is None:
+            if message["order"] != "start" and self._forks_pid:
+                os.kill(self._forks_pid, signal.SIGCONT)  # somebody may have stopped it
             self._forks.send(message, descriptors)
         else:
             self._early.append((message, descriptors))

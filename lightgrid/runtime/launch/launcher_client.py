@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -155,6 +156,7 @@ class LauncherClient:
         with self._lock:
             launch = self._launches.get(launch_id)
             if launch is not None and not self._is_gone:
+                self._process.send_signal(signal.SIGCONT)  # somebody may have stopped it
                 self._send({"order": order, "id": launch_id})
             elif launch is not None and order == "kill":  # its sentinel asks it to end
                 _kill(launch_id, launch.pid)
