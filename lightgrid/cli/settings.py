@@ -37,10 +37,18 @@ def read_settings(folder: Path) -> Settings:
     if file is None:
         return Settings()
     try:
-        table = tomllib.loads(file.read_text()).get("tool", {}).get("lightgrid", {})
+        every = tomllib.loads(file.read_text("utf-8"))
+        table = _table(_table(every, "tool"), "lightgrid")
         return _checked(table, f"[tool.lightgrid] in {file}")
     except (OSError, ValueError) as error:  # of TOML, too
         raise UsageFailure(f"{file}: {error}") from None
+
+
+def _table(outer: dict[str, Any], name: str) -> dict[str, Any]:
+    table = outer.get(name, {})
+    if not isinstance(table, dict):
+        raise ValueError(f"{name} is to be a table, not {table!r}")
+    return table
 
 
 def _checked(table: dict[str, Any], owner: str) -> Settings:

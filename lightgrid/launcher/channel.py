@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import errno
 import json
 import os
 import select
@@ -14,6 +15,9 @@ from typing import Any, Final
 
 _LENGTH_BYTES: Final = 4
 _AT_ONCE: Final = 1 << 16
+#: There is no room now for what is sent: of a user's descriptors only so many may be on their way.
+_FULL: Final = (errno.ETOOMANYREFS, errno.ENOBUFS, errno.ENOMEM)
+_RETRY_S: Final = 0.001
 #: How many descriptors may come with so many bytes; the kernel passes on 253 at the most.
 _MAX_DESCRIPTORS: Final = 253
 #: Not on macOS, where the programs that are started get none by other means.
@@ -70,8 +74,11 @@ class Channel:
             except BlockingIOError:
                 self._waiting.appendleft((data, descriptors))
                 return
-            except OSError:  # nobody reads any more
-                sent = len(data)
+            except OSError as error:
+                if error.errno in _FULL:
+                    self._waiting.appendleft((data, descriptors))
+                    return
+                sent = len(data)  # nobody reads any more
             for one in descriptors:
                 os.close(one)
             if sent < len(data):
@@ -84,28 +91,35 @@ class Channel:
         while self._waiting:
             poll.poll()
             self.flush()
+            if self._waiting:
+                select.select([], [], [], _RETRY_S)  # not only the socket's own room may be full
 
     def read(self) -> bool:
-        """Take in what has come; return False when the peer is gone and has nothing more."""
+        """Take in some of what has come; return False when the peer is gone and has nothing more.
+
+        Not all of it at once: a process may have few descriptors, so those of one message
+        are to be used up before those of the next one are taken in.
+        """
         room = socket.CMSG_LEN(_MAX_DESCRIPTORS * array.array("i").itemsize)
-        while True:
-            try:
-                data, extra, *_ = self._socket.recvmsg(_AT_ONCE, room, _RECEIVE_FLAGS)
-            except BlockingIOError:
-                return True
-            except OSError:
-                return False
-            for level, kind, content in extra:
-                if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                    numbers = array.array("i")
-                    numbers.frombytes(content[: len(content) - len(content) % numbers.itemsize])
-                    self._descriptors.extend(numbers)
-            if not data:
-                return False
-            self._received += data
+        try:
+            data, extra, *_ = self._socket.recvmsg(_AT_ONCE, room, _RECEIVE_FLAGS)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        for level, kind, content in extra:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                numbers = array.array("i")
+                numbers.frombytes(content[: len(content) - len(content) % numbers.itemsize])
+                self._descriptors.extend(numbers)
+        self._received += data
+        return bool(data)
 
     def messages(self) -> Iterator[tuple[Message, list[int]]]:
-        """Yield what has come whole, and the descriptors with it, which are the caller's then."""
+        """Yield what has come whole, and the descriptors with it, which are the caller's then.
+
+        There are fewer than were sent where this process may not have so many.
+        """
         while len(self._received) >= _LENGTH_BYTES:
             end = _LENGTH_BYTES + int.from_bytes(self._received[:_LENGTH_BYTES], "big")
             if len(self._received) < end:
@@ -113,7 +127,8 @@ class Channel:
             message = json.loads(self._received[_LENGTH_BYTES:end])
             del self._received[:end]
             count = message.pop("descriptors", 0)
-            yield message, [self._descriptors.popleft() for _ in range(count)]
+            there = min(count, len(self._descriptors))
+            yield message, [self._descriptors.popleft() for _ in range(there)]
 
     def end(self) -> None:
         """Say no more; the peer may still."""

@@ -14,9 +14,10 @@ from typing import Final
 
 from lightgrid.launcher.channel import Channel, Message
 from lightgrid.launcher.children import Children
-from lightgrid.launcher.executing import execute
-from lightgrid.launcher.forked_work import be_work
-from lightgrid.launcher.roles import close_all_but, fork
+from lightgrid.launcher.exiting import open_files
+from lightgrid.launcher.forked_work import Origin, be_work
+from lightgrid.launcher.orphans import killed_with
+from lightgrid.launcher.roles import close_all_but, fork, open_descriptors
 from lightgrid.launcher.signals import Signals
 
 #: Libraries whose threads do no harm: they end them before a fork, and start them again.
@@ -26,35 +27,46 @@ _FORK_SAFE: Final = ("openblas",)
 class ForkServer:
     """Forks works, until the launcher is gone; then ends them, as the sentinel does.
 
+    It says when it is ready, or what forbids that, and is asked for nothing before.
+
     Args:
         launcher: The channel to it.
         modules: What works need; it is there.
         preload: What the user has named beside that.
         signals: What signals did before the launcher.
+        launcher_pid: Of the process that forks it.
     """
 
     def __init__(
-        self, launcher: Channel, modules: Sequence[str], preload: Sequence[str], signals: Signals
+        self,
+        launcher: Channel,
+        modules: Sequence[str],
+        preload: Sequence[str],
+        signals: Signals,
+        launcher_pid: int,
     ) -> None:
         self._launcher = launcher
         self._modules = modules
         self._preload = preload
         self._signals = signals
+        self._launcher_pid = launcher_pid
         self._children = Children()
-        self._obstacle = ""
-        self._pid = 0
+        self._origin = Origin(0, frozenset(), (), signals.restore)
 
     def run(self) -> int:
         """Be the fork server."""
         with ExitStack() as open_here:
             open_here.callback(self._launcher.close)
             close_all_but(self._launcher.fileno())
-            self._pid = os.getpid()
             ends = open_here.enter_context(self._signals.waiting_for_children())
             gc.disable()
-            self._import()
+            before = open_descriptors()
+            with killed_with(self._launcher_pid):  # what a module does may take for ever
+                self._import()
+            opened = open_descriptors() - before
+            self._origin = Origin(os.getpid(), opened, open_files(), self._signals.restore)
             gc.freeze()  # what lives until the end is not to be touched by a child's collections
-            self._launcher.send({"event": "ready", "obstacle": self._obstacle})
+            self._launcher.send({"event": "ready", "obstacle": obstacle_to_forks()})
             return self._serve(ends)
 
     def _import(self) -> None:
@@ -69,7 +81,8 @@ class ForkServer:
             except Exception as error:
                 what = f"preload: {name} cannot be imported: {type(error).__name__}: {error}"
                 self._launcher.send({"event": "said", "text": what})
-        self._obstacle = obstacle_to_forks()
+        for stream in (sys.stdout, sys.stderr):  # or each work would print it once more
+            stream.flush()
 
     def _serve(self, ends: int) -> int:
         poll = select.poll()
@@ -112,15 +125,15 @@ class ForkServer:
             self._children.kill(launch_id)
 
     def _start(self, launch_id: str, entry: str, file: int, log: int) -> int:
-        if self._obstacle:
-            return execute(file, log)
-        restore = self._signals.restore
+        origin = self._origin
         # Of its own, since those of the message are closed on the way to it.
         file, log = os.dup(file), os.dup(log)
+        self._signals.hold()
         try:
-            return fork(lambda: be_work(launch_id, entry, file, log, restore))
+            return fork(lambda: be_work(launch_id, entry, file, log, origin))
         finally:
-            if os.getpid() == self._pid:
+            if os.getpid() == origin.pid:
+                self._signals.let_go()
                 os.close(file)
                 os.close(log)
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
 import locale
 import os
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
+from lightgrid.launcher.exiting import call, exit_process
 from lightgrid.launcher.family import LAUNCH_VARIABLE
 from lightgrid.launcher.inherited import Inherited
 from lightgrid.launcher.roles import close_all_but
@@ -24,28 +28,48 @@ _TITLE_BYTES: Final = 400
 TITLE_ROOM: Final = " " * _TITLE_BYTES
 
 
-def be_work(launch_id: str, entry: str, file: int, log: int, restore: Callable[[], None]) -> int:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a forked work has of the fork server.
+
+    Attributes:
+        pid: The fork server's.
+        opened: Descriptors that the imported modules hold, and go on using.
+        files: The file objects that they have made.
+        restore: Sets what signals did before the launcher had them do something else.
+    """
+
+    pid: int
+    opened: frozenset[int]
+    files: Sequence[io.IOBase]
+    restore: Callable[[], None]
+
+
+def be_work(launch_id: str, entry: str, file: int, log: int, origin: Origin) -> int:
     """Be a work, in a child of the fork server.
 
     Args:
         launch_id: Names its launch.
-        entry: "module:function", which is called; it returns the exit code.
+        entry: "module:function", which is called; it returns the exit code, or exits.
         file: See `execute`.
         log: See `execute`.
-        restore: Sets what signals did before the launcher had them do something else.
+        origin: Of this process.
     """
     # First of all, so that it is found whatever happens to it, and to who has forked it.
     os.setsid()
     mark(launch_id)
+    if os.getppid() != origin.pid:  # whoever looked for what that has left did not find this
+        return 1
     gc.enable()
     inherited = Inherited.read(file)
     os.dup2(file, 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    close_all_but()
-    restore()
+    close_all_but(*origin.opened)
+    origin.restore()
     name_process(inherited.command)
     sys.orig_argv[:] = inherited.command
+    _number_thread()
     try:
         inherited.enter()
     except OSError as error:
@@ -53,9 +77,13 @@ def be_work(launch_id: str, entry: str, file: int, log: int, restore: Callable[[
         return 1
     _forget_environment()
     _seed_anew()
-    module, _, function = entry.partition(":")
-    code: int = getattr(importlib.import_module(module), function)()
-    return code
+    exit_process(call(lambda: _entry(entry)()), origin.files)
+
+
+def _entry(name: str) -> Callable[[], object]:
+    module, _, function = name.partition(":")
+    found: Callable[[], object] = getattr(importlib.import_module(module), function)
+    return found
 
 
 def mark(launch_id: str) -> None:
@@ -66,14 +94,14 @@ def mark(launch_id: str) -> None:
     are found by it, as those are that it executes.
 
     Raises:
-        OSError: There is no /proc, or no placeholder.
+        OSError: There is no /proc, or no placeholder, or it is too short.
     """
     begin, end = _area(2)
     with open("/proc/self/mem", "r+b", buffering=0) as memory:
         memory.seek(begin)
         name = f"{LAUNCH_VARIABLE}=".encode()
         place = memory.read(end - begin).find(name + PLACEHOLDER.encode())
-        if place < 0:
+        if place < 0 or len(launch_id.encode()) > len(PLACEHOLDER):
             raise OSError("the environment has no room for the id of a launch")
         memory.seek(begin + place + len(name))
         memory.write(launch_id.encode().ljust(len(PLACEHOLDER), b"\0"))
@@ -99,6 +127,13 @@ def _area(index: int) -> tuple[int, int]:
     if begin == 0:
         raise OSError("the kernel does not say where the environment is")
     return begin, end
+
+
+def _number_thread() -> None:
+    """Give the thread that is left its number; before 3.13 Python leaves it that of the parent."""
+    thread: Any = threading.main_thread()
+    with suppress(AttributeError):
+        thread._set_native_id()
 
 
 def _forget_environment() -> None:

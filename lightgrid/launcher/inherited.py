@@ -26,6 +26,7 @@ class Inherited:
         limits: By their names in `resource`, each soft and hard.
         niceness: Higher is nicer.
         cpus: Those that it may run on; empty where that cannot be said.
+        user: See `user_of_this_process`.
     """
 
     command: Sequence[str]
@@ -35,6 +36,7 @@ class Inherited:
     limits: Mapping[str, tuple[int, int]]
     niceness: int
     cpus: Sequence[int]
+    user: Sequence[Sequence[int]]
 
     @classmethod
     def of_this_process(cls, command: Sequence[str], environment: Mapping[str, str]) -> Inherited:
@@ -50,6 +52,7 @@ class Inherited:
             limits={name: resource.getrlimit(getattr(resource, name)) for name in _LIMITS},
             niceness=os.getpriority(os.PRIO_PROCESS, 0),
             cpus=sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
+            user=user_of_this_process(),
         )
 
     def write(self, file: int, handed_over: bytes) -> None:
@@ -66,9 +69,12 @@ class Inherited:
         return cls(**head)
 
     def apply(self) -> None:
-        """Set limits, niceness and processors in this process; Popen and `enter` do the rest.
+        """Set limits, niceness, processors and user; Popen and `enter` do the rest.
 
         What the kernel refuses stays as it is: the flow was started so, and was lowered since.
+
+        Raises:
+            OSError: It cannot become the flow's user.
         """
         for name, limit in self.limits.items():
             with suppress(OSError, ValueError):
@@ -78,12 +84,17 @@ class Inherited:
         if self.cpus:
             with suppress(OSError):
                 os.sched_setaffinity(0, self.cpus)
+        if [list(ids) for ids in self.user] != user_of_this_process():
+            users, groups, more = self.user
+            os.setgroups(more)
+            os.setresgid(*groups)
+            os.setresuid(*users)
 
     def enter(self) -> None:
         """Have all of it in this process.
 
         Raises:
-            OSError: The folder is gone, or forbidden.
+            OSError: The folder is gone, or forbidden; or see `apply`.
         """
         self.apply()
         os.umask(self.umask)
@@ -91,6 +102,13 @@ class Inherited:
             os.chdir(self.folder)
         os.environ.clear()
         os.environ.update(self.environment)
+
+
+def user_of_this_process() -> list[list[int]]:
+    """Return users (real, effective, saved), groups (the same), and supplementary groups."""
+    if not hasattr(os, "getresuid"):  # macOS; there the launcher's user stays what it was
+        return []
+    return [list(os.getresuid()), list(os.getresgid()), sorted(os.getgroups())]
 
 
 def _umask() -> int:

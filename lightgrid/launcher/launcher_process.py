@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from typing import Final
 
 from lightgrid.launcher.channel import Channel, Message, channel_pair
 from lightgrid.launcher.children import Children
@@ -20,6 +21,9 @@ from lightgrid.launcher.orphans import Orphans
 from lightgrid.launcher.roles import Role, close_all_but, fork
 from lightgrid.launcher.sentinel import Sentinel
 from lightgrid.launcher.signals import Signals
+
+_DESCRIPTORS: Final = 2  # come with the order to start
+_TOO_MANY_OPEN: Final = "the launcher process may not open more files (ulimit -n)"
 
 
 class LauncherProcess:
@@ -52,7 +56,9 @@ class LauncherProcess:
         self._forked: dict[str, int] = {}
         self._forks: Channel | None = None
         self._forks_pid = 0
-        self._is_ready = False
+        # The starts that are ordered before the fork server is ready, None once it is: until
+        # then it is not known whether it can be the one to do it.
+        self._early: list[tuple[Message, Sequence[int]]] | None = None
         self._can_fork = bool(modules)
         self._preload_has_changed = False
         self._has_flow = True
@@ -81,8 +87,7 @@ class LauncherProcess:
                 self._start_fork_server()
             self._serve(ends)
             # Nothing is left for them to do, and nothing of ours is to outlive this process.
-            if self._forks is not None:
-                _end(self._forks_pid)
+            self._end_fork_server()
             _end(self._sentinel.pid)
         return 0
 
@@ -97,8 +102,7 @@ class LauncherProcess:
             ready = {one for one, _ in poll.poll(None if left_s is None else left_s * 1000 + 1)}
             if ends in ready:
                 os.read(ends, 4096)
-            for launch_id, code in self._children.reap(self._sentinel.has_ended):
-                self._ended(launch_id, code)
+            self._reap()
             if self._has_flow and self._flow.fileno() in ready:
                 self._hear_flow()
             if self._forks is not None and self._forks.fileno() in ready:
@@ -117,8 +121,8 @@ class LauncherProcess:
             self._obey(message, descriptors)
         if not self._has_flow:
             self._children.stop_all()
-            for launch_id in self._forked:
-                self._order_forks({"order": "stop", "id": launch_id})
+            for launch_id in list(self._forked):
+                self._obey({"order": "stop", "id": launch_id}, ())
 
     def _obey(self, message: Message, descriptors: Sequence[int]) -> None:
         launch_id = message.get("id", "")
@@ -128,6 +132,8 @@ class LauncherProcess:
             self._renew_fork_server()
         elif message["order"] == "start":
             self._start(message, descriptors)
+        elif launch_id in self._forked and self._early is not None:
+            self._drop_early(launch_id)
         elif launch_id in self._forked:
             self._order_forks(message)
         elif message["order"] == "stop":
@@ -136,22 +142,32 @@ class LauncherProcess:
             self._children.kill(launch_id)
 
     def _start(self, message: Message, descriptors: Sequence[int]) -> None:
-        launch_id, stop_grace_s = message["id"], message["stop_grace_s"]
-        self._sentinel.add(launch_id, stop_grace_s)
+        launch_id = message["id"]
+        if len(descriptors) < _DESCRIPTORS:
+            for one in descriptors:
+                os.close(one)
+            what = {"event": "not_started", "id": launch_id, "reason": _TOO_MANY_OPEN}
+            self._flow.send(what)
+            return
+        self._sentinel.add(launch_id, message["stop_grace_s"])
         if message["entry"] and self._can_fork:
             self._renew_fork_server()
             if self._forks is None:
                 self._start_fork_server()
             self._forked[launch_id] = 0
             self._order_forks(message, descriptors)
-            return
+        else:
+            self._execute(message, descriptors)
+
+    def _execute(self, message: Message, descriptors: Sequence[int]) -> None:
+        launch_id = message["id"]
         try:
             pid = execute(*descriptors)
         except OSError as error:
             self._sentinel.remove(launch_id)
             self._flow.send({"event": "not_started", "id": launch_id, "reason": str(error)})
         else:
-            self._children.add(launch_id, pid, stop_grace_s)
+            self._children.add(launch_id, pid, message["stop_grace_s"])
             self._started(launch_id, pid)
         finally:
             for one in descriptors:
@@ -166,18 +182,29 @@ class LauncherProcess:
     def _ended(self, launch_id: str, code: int | None, reason: str = "") -> None:
         """Kill what a launch has left behind, and tell its end."""
         # Beside its works, the launcher has two: the sentinel and the fork server.
-        if self._orphans.may_be_left(len(self._children) + 1 + (self._forks is not None)):
+        if self._orphans.may_be_left(len(self._children) + 1 + bool(self._forks_pid)):
             kill_marked(launch_id)
         self._sentinel.remove(launch_id)
         self._flow.send({"event": "ended", "id": launch_id, "code": code, "reason": reason})
+
+    def _reap(self) -> None:
+        for launch_id, code in self._children.reap(self._other_has_ended):
+            self._ended(launch_id, code)
+
+    def _other_has_ended(self, pid: int) -> None:
+        if pid == self._forks_pid:
+            self._forks_pid = 0
+        self._sentinel.has_ended(pid)
 
     # --- the fork server ------------------------------------------------------------------------
 
     def _start_fork_server(self) -> None:
         ours, theirs = channel_pair()
-        modules, preload, signals = self._modules, self._preload, self._signals
-        self._forks, self._is_ready, self._preload_has_changed = ours, False, False
-        self._forks_pid = fork(ForkServer(Channel(theirs), modules, preload, signals).run)
+        self._forks, self._early, self._preload_has_changed = ours, [], False
+        server = ForkServer(
+            Channel(theirs), self._modules, self._preload, self._signals, os.getpid()
+        )
+        self._forks_pid = fork(server.run)
         theirs.close()
 
     def _renew_fork_server(self) -> None:
@@ -188,7 +215,12 @@ class LauncherProcess:
 
     def _order_forks(self, message: Message, descriptors: Sequence[int] = ()) -> None:
         assert self._forks is not None
-        self._forks.send(message, descriptors)
+        if self._early is None:
+            if message["order"] != "start" and self._forks_pid:
+                os.kill(self._forks_pid, signal.SIGCONT)  # somebody may have stopped it
+            self._forks.send(message, descriptors)
+        else:
+            self._early.append((message, descriptors))
 
     def _hear_fork_server(self, forks: Channel) -> None:
         forks.flush()
@@ -205,38 +237,66 @@ class LauncherProcess:
             self._started(launch_id, message["pid"])
         elif event == "ended":
             del self._forked[launch_id]
-            for ended_id, code in self._children.reap(self._sentinel.has_ended):
-                self._ended(ended_id, code)
+            self._reap()
             self._ended(launch_id, message["code"])
         elif event == "not_started":
             del self._forked[launch_id]
             self._sentinel.remove(launch_id)
             self._flow.send(message)
         elif event == "ready":
-            self._is_ready = True
-            if message["obstacle"]:
-                self._give_up_forks(message["obstacle"])
+            self._fork_server_is_ready(message["obstacle"])
         else:
             self._flow.send(message)
 
+    def _fork_server_is_ready(self, obstacle: str) -> None:
+        if obstacle:
+            self._give_up_forks(obstacle)
+            return
+        early, self._early = self._early or [], None
+        for order, descriptors in early:
+            self._order_forks(order, descriptors)
+
     def _fork_server_is_gone(self) -> None:
-        self._close_forks()
-        if not self._is_ready:
+        if self._early is not None:
             self._give_up_forks("it has ended while it imported what works need")
+            return
+        self._close_forks()
         left, self._forked = self._forked, {}
         for launch_id, pid in left.items():
             if pid:
                 kill_group(pid)
             kill_marked(launch_id)
-            self._ended(launch_id, None, "the process that had forked it is gone")
+            self._ended(launch_id, None, "the fork server, its parent, is gone")
+
+    def _drop_early(self, launch_id: str) -> None:
+        """End a launch that has no process yet."""
+        assert self._early is not None
+        (dropped,) = (one for one in self._early if one[0]["id"] == launch_id)
+        self._early.remove(dropped)
+        for one in dropped[1]:
+            os.close(one)
+        del self._forked[launch_id]
+        self._ended(launch_id, None, "it was ended before it had a process")
 
     def _give_up_forks(self, obstacle: str) -> None:
+        """Execute from now on what was to be forked, also what waits for that."""
         self._can_fork = False
+        self._end_fork_server()
         preloaded = f" with preload {', '.join(self._preload)}" if self._preload else ""
         what = (
             f"works are started anew and not forked: the fork server{preloaded} cannot, {obstacle}"
         )
         self._flow.send({"event": "said", "text": what})
+        early, self._early = self._early or [], None
+        self._forked.clear()
+        for order, descriptors in early:
+            self._execute(order, descriptors)
+
+    def _end_fork_server(self) -> None:
+        self._close_forks()
+        if self._forks_pid:
+            _end(self._forks_pid)
+            self._forks_pid = 0
 
     def _close_forks(self) -> None:
         if self._forks is not None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
-_SET_CHILD_SUBREAPER: Final = 36  # of prctl(2)
+# Of prctl(2).
+_SET_PDEATHSIG: Final = 1
+_SET_CHILD_SUBREAPER: Final = 36
 
 
 class Orphans:
@@ -17,13 +22,7 @@ class Orphans:
     """
 
     def __init__(self) -> None:
-        self._inherits = False
-        try:
-            import ctypes
-
-            self._inherits = ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
-        except (ImportError, OSError, AttributeError):
-            pass
+        self._inherits = _prctl(_SET_CHILD_SUBREAPER, 1)
 
     def may_be_left(self, known: int) -> bool:
         """Tell whether this process may have children beside some that are known.
@@ -39,3 +38,28 @@ class Orphans:
                 return len(file.read().split()) > known
         except OSError:
             return True
+
+
+@contextmanager
+def killed_with(parent: int) -> Iterator[None]:
+    """Have this process killed when its parent ends, for as long as it does not look.
+
+    Args:
+        parent: The one that has forked it, which may be gone already.
+    """
+    _prctl(_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    try:
+        yield
+    finally:
+        _prctl(_SET_PDEATHSIG, 0)
+
+
+def _prctl(option: int, value: int) -> bool:
+    try:
+        import ctypes
+
+        return bool(ctypes.CDLL(None).prctl(option, value, 0, 0, 0) == 0)
+    except (ImportError, OSError, AttributeError):
+        return False

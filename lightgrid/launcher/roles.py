@@ -45,7 +45,24 @@ def fork(role: Role) -> int:
 def close_all_but(*kept: int) -> None:
     """Close all descriptors but the three standard streams and some others."""
     last = 2
-    for one in sorted(kept):
+    for one in sorted(one for one in kept if one > last):
         os.closerange(last + 1, one)
         last = one
     os.closerange(last + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def open_descriptors() -> frozenset[int]:
+    """Return the descriptors that are open here; none where the system does not say."""
+    try:
+        listed = [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:
+        return frozenset()
+    return frozenset(filter(_is_open, listed))  # not that of the folder itself
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True

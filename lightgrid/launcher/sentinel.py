@@ -13,6 +13,8 @@ from lightgrid.launcher.family import has_ended, kill_group, kill_marked, marked
 from lightgrid.launcher.roles import close_all_but, fork
 
 _POLL_S: Final = 0.02
+#: A process may be about to execute its program, and has its mark only then.
+_LATE_S: Final = 0.2
 
 
 class Sentinel:
@@ -105,10 +107,7 @@ def end(works: dict[str, tuple[float, int]]) -> None:
         works: By the ids of their launches: the grace in seconds, and the pid of the work's own
             process, 0 where that is not known.
     """
-    left = {}
-    for launch_id, (grace_s, pid) in works.items():
-        # Of several the first is the work: the others can only come later.
-        left[launch_id] = (grace_s, pid or min(marked(launch_id), default=0))
+    left = dict(works)
     for _, pid in left.values():
         if pid:
             send_signal(os.kill, pid, signal.SIGTERM)
@@ -116,6 +115,13 @@ def end(works: dict[str, tuple[float, int]]) -> None:
     while left:
         passed_s = time.monotonic() - begin_s
         for launch_id, (grace_s, pid) in tuple(left.items()):
+            if not pid and passed_s <= min(_LATE_S, grace_s):
+                # Of several the first is the work: the others can only come later.
+                pid = min(marked(launch_id), default=0)
+                left[launch_id] = (grace_s, pid)
+                if pid:
+                    send_signal(os.kill, pid, signal.SIGTERM)
+                continue
             # The family outlives its first process when the work left children behind.
             if passed_s > grace_s or not pid or has_ended(pid):
                 if pid:

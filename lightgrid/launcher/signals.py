@@ -16,6 +16,7 @@ class Signals:
 
     def __init__(self) -> None:
         self._before: dict[signal.Signals, Any] = {}
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         for number in _ENDING:
             # Not SIG_IGN, which programs would inherit; what was ignored before stays so.
             if signal.getsignal(number) is not signal.SIG_IGN:
@@ -38,10 +39,22 @@ class Signals:
             os.close(read)
             os.close(write)
 
+    def hold(self) -> None:
+        """Keep signals that ask to end waiting, until they are let go or restored.
+
+        One that comes to a child before it is ready for it would be lost otherwise.
+        """
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+
+    def let_go(self) -> None:
+        """Have no signal wait that did not before."""
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+
     def restore(self) -> None:
-        """Have all signals do what they did."""
+        """Have all signals do what they did, those that wait as well."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        self.let_go()
 
 
 def _do_nothing(_number: int, _frame: object) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import os
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,7 +21,7 @@ import lightgrid.launcher
 from lightgrid.launcher.channel import Message, channel_pair
 from lightgrid.launcher.family import kill_group, kill_marked, marked
 from lightgrid.launcher.forked_work import PLACEHOLDER, TITLE_ROOM
-from lightgrid.launcher.inherited import Inherited
+from lightgrid.launcher.inherited import Inherited, user_of_this_process
 from lightgrid.process.interpreter import interpreter_options
 from lightgrid.process.told_environment import (
     FLOW_PID_VARIABLE,
@@ -35,9 +35,8 @@ from lightgrid.wire.grpc_environment import prepare_grpc
 
 #: What the launcher process may take to kill what is left, and then to end, in seconds.
 _LAST_S: Final = 5.0
-#: When it has not answered an order for so long, beside the grace, it never will: somebody has
-#: stopped it. To give it up costs all its works, so this is more than a loaded machine takes.
-_UNANSWERED_S: Final = 30.0
+#: How often is looked whether somebody closes, while a sentinel gives works their grace.
+_LOOK_S: Final = 0.05
 _log = logging.getLogger("lightgrid")
 
 
@@ -46,7 +45,6 @@ class _Launch:
     tell: Tell
     stop_grace_s: float
     pid: int = 0
-    due_s: float = math.inf
 
 
 class LauncherClient:
@@ -61,6 +59,7 @@ class LauncherClient:
 
     Attributes:
         environment: What the launcher process was started with.
+        user: Who it belongs to; see `user_of_this_process`.
     """
 
     def __init__(self, modules: Sequence[str], preload: Sequence[str]) -> None:
@@ -71,11 +70,11 @@ class LauncherClient:
             # For `lightgrid ps`, to which /proc shows this as what a forked work was started with.
             FLOW_PID_VARIABLE: str(os.getpid()),
         }
+        self.user = user_of_this_process()
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._launches: dict[str, _Launch] = {}
         self._is_gone = self._closing = False
-        self._timer: threading.Timer | None = None
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
         self._channel, theirs = channel_pair()
         self._over, over = os.pipe()
@@ -110,8 +109,18 @@ class LauncherClient:
         """The number of the launcher process."""
         return self._process.pid
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has ended, or is about to; what it had started may be left for a while."""
+        return self._is_gone
+
+    @property
+    def has_launches(self) -> bool:
+        """Whether there are launches whose ends have not been told."""
+        return bool(self._launches)
+
     def start(self, spec: LaunchSpec, entry: str, environment: dict[str, str], tell: Tell) -> bool:
-        """Order a start; return False if the launcher process is gone, and cannot do it.
+        """Order a start; return False when there is no process any more to do it.
 
         Args:
             spec: What to start.
@@ -147,19 +156,17 @@ class LauncherClient:
                 return False
             self._launches[spec.launch_id] = _Launch(tell, spec.stop_grace_s)
             self._send(order, [file, log])
-            return True
+        return True
 
     def order(self, order: str, launch_id: str) -> None:
         """Order a launch to be stopped or killed, unless it has ended."""
         with self._lock:
             launch = self._launches.get(launch_id)
-            if launch is None or self._is_gone:
-                return
-            self._send({"order": order, "id": launch_id})
-            grace_s = launch.stop_grace_s if order == "stop" else 0.0
-            launch.due_s = min(launch.due_s, time.monotonic() + grace_s + _UNANSWERED_S)
-            if self._timer is None:
-                self._watch(launch.due_s)
+            if launch is not None and not self._is_gone:
+                self._process.send_signal(signal.SIGCONT)  # somebody may have stopped it
+                self._send({"order": order, "id": launch_id})
+            elif launch is not None and order == "kill":  # its sentinel asks it to end
+                _kill(launch_id, launch.pid)
 
     def preload(self, modules: Sequence[str]) -> None:
         """Have more modules imported by the fork server, before it forks the next work."""
@@ -183,25 +190,12 @@ class LauncherClient:
             self._reader.join()
 
     def forget_in_child(self) -> None:
-        """Close the channel in a forked child of the flow."""
+        """Close the channel in a forked child of the flow, where nothing of it is left to do."""
         self._channel.close()
-
-    def _watch(self, due_s: float) -> None:
-        """Look again when an answer is due."""
-        self._timer = threading.Timer(due_s - time.monotonic(), self._give_up_if_overdue)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def _give_up_if_overdue(self) -> None:
-        with self._lock:
-            self._timer = None
-            due_s = min((launch.due_s for launch in self._launches.values()), default=math.inf)
-            if self._is_gone or due_s == math.inf:
-                return
-            if due_s > time.monotonic():
-                self._watch(due_s)
-            else:
-                self._process.kill()  # the reading thread sees its end
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._launches = {}
+        self._is_gone = True
 
     def _send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
         self._channel.send(message, descriptors)
@@ -251,7 +245,10 @@ class LauncherClient:
             longest_s = max(launch.stop_grace_s for launch in left.values())
             poll = select.poll()
             poll.register(self._over, select.POLLIN)
-            poll.poll(0 if self._closing else (longest_s + _LAST_S) * 1000)
+            until_s = time.monotonic() + longest_s + _LAST_S
+            while not self._closing and time.monotonic() < until_s:
+                if poll.poll(_LOOK_S * 1000):
+                    break
         code = self._process.wait()
         reason = "" if self._closing else self._obituary(code)
         if reason:
@@ -262,8 +259,6 @@ class LauncherClient:
                 del self._launches[launch_id]
             launch.tell(Ended(launch_id, None, reason))
         with self._lock:
-            if self._timer is not None:
-                self._timer.cancel()
             self._channel.close()
             os.close(self._over)
             self._errors.close()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from lightgrid.launcher.inherited import user_of_this_process
 from lightgrid.process.told_environment import LAUNCH_VARIABLE, untold_environment
 from lightgrid.runtime.launch.events import Ended, LaunchEvent, NotStarted, Pending, Tell
 from lightgrid.runtime.launch.gpus import VISIBLE_VARIABLE, Gpus, gpus_here
@@ -52,8 +53,10 @@ class LocalLauncher:
         # Elsewhere a forked process is not found by its launch, and macOS's own libraries
         # do not live on in one.
         self._modules = _WORK_MODULES if forks and sys.platform == "linux" else ()
-        self._lock = threading.Lock()
+        # Held while GPUs go from one launch to the next: a stop is not to come in between.
+        self._lock = threading.RLock()
         self._client = LauncherClient(self._modules, self._preload)
+        self._gone: list[LauncherClient] = []
         _launchers.add(self)
 
     def start(self, spec: LaunchSpec, tell: Tell) -> None:
@@ -92,8 +95,8 @@ class LocalLauncher:
             self._waiting.pop(launch_id, None)
             given = self._gpus.give_back(launch_id)
             next_ones = [(gpus, *self._waiting.pop(one)) for one, gpus in given.items()]
-        for gpus, spec, tell in next_ones:
-            self._start_with(gpus, spec, tell)
+            for gpus, spec, tell in next_ones:
+                self._start_with(gpus, spec, tell)
 
     def _take_from_queue(self, launch_id: str) -> bool:
         """End a launch that has no process yet; return whether it was one."""
@@ -112,9 +115,12 @@ class LocalLauncher:
         }
         try:
             with self._lock:
-                entry = spec.entry if self._can_fork(environment) else ""
-                while not self._client.start(spec, entry, environment, tell):
-                    self._client = LauncherClient(self._modules, self._preload)
+                while True:
+                    if self._client.is_gone:
+                        self._replace_client()
+                    entry = spec.entry if self._can_fork(environment) else ""
+                    if self._client.start(spec, entry, environment, tell):
+                        return
         except OSError as error:  # no descriptor, no process, no room for its log
             where = f"{error.filename}: " if error.filename else ""
             reason = f"cannot start {spec.command[0]}: {where}{error.strerror or error}"
@@ -123,12 +129,12 @@ class LocalLauncher:
     def stop(self, launch_id: str) -> None:
         """Ask a process to end; see `Launcher.stop`."""
         if not self._take_from_queue(launch_id):
-            self._client.order("stop", launch_id)
+            self._order("stop", launch_id)
 
     def kill(self, launch_id: str) -> None:
         """Kill a process; see `Launcher.kill`."""
         if not self._take_from_queue(launch_id):
-            self._client.order("kill", launch_id)
+            self._order("kill", launch_id)
 
     def preload(self, modules: Sequence[str]) -> None:
         """Have works forked with more modules, from the next start on."""
@@ -140,9 +146,11 @@ class LocalLauncher:
 
     def close(self) -> None:
         """Kill what is left and let the launcher process go."""
-        for launch_id in list(self._waiting):
+        # The last ones first: it is to be nobody's turn by that.
+        for launch_id in reversed(list(self._waiting)):
             self._take_from_queue(launch_id)
-        self._client.close()
+        for client in (*self._gone, self._client):
+            client.close()
 
     @property
     def pid(self) -> int:
@@ -151,10 +159,27 @@ class LocalLauncher:
 
     def forget_in_child(self) -> None:
         """Close this end in a forked child: the launcher is to see the end of the flow alone."""
-        self._client.forget_in_child()
+        self._lock = threading.RLock()
+        for client in (*self._gone, self._client):
+            client.forget_in_child()
+
+    def _order(self, order: str, launch_id: str) -> None:
+        for client in (*self._gone, self._client):
+            client.order(order, launch_id)
+
+    def _replace_client(self) -> None:
+        # What one that is gone had started may still have its grace, and can be killed.
+        self._gone = [one for one in (*self._gone, self._client) if one.has_launches]
+        self._client = LauncherClient(self._modules, self._preload)
 
     def _can_fork(self, environment: dict[str, str]) -> bool:
-        """Tell whether an environment can be a forked process's, as far as that reads it."""
+        """Tell whether a forked process could be what an executed one would be.
+
+        What it reads once has to be in its environment from the first; and who has dropped
+        privileges without executing anything may not look into its own /proc.
+        """
+        if self._client.user != user_of_this_process():
+            return False
         names = _READ_ONCE + (_READ_ONCE_BY_PRELOADED if self._preload else ())
         return _chosen(environment, names) == _chosen(self._client.environment, names)
 
