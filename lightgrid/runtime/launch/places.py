@@ -48,7 +48,7 @@ class Places:
     def name_of(self, launcher: str) -> str:
         """Return what people call the launcher that a work has named; "" is the app's."""
         made = self._made.get(self._key_of(launcher))
-        return launcher.partition(":")[0] if made is None else made.name
+        return (launcher or self._default).partition(":")[0] if made is None else made.name
 
     def start(self, spec: LaunchSpec, tell: Tell) -> None:
         """Start a process; see `Launcher.start`."""
