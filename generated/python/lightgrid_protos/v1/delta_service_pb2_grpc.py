@@ -69,6 +69,9 @@ class DeltaServiceServicer(object):
         while it writes (C++ ClientWriter) must half-close at least every
         lease_ttl / 2.
 
+        The server reads no further while the flow has not merged some of what was
+        taken. The work counts as alive meanwhile.
+
         A stream that ends without a message, and so names no session, answers the
         acked_seq of the work whose token it carries.
         """
