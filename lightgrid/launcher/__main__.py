@@ -15,6 +15,10 @@ _package.__path__ = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.modules["lightgrid"] = _package
 
 if __name__ == "__main__":
+    from lightgrid.launcher.exiting import let_be_last
+
+    let_be_last()
+
     from lightgrid.launcher.launcher_process import LauncherProcess
     from lightgrid.launcher.roles import take_turns
 

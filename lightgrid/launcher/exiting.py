@@ -7,10 +7,9 @@ import gc
 import io
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 
 def open_files() -> list[io.IOBase]:
@@ -34,6 +33,11 @@ def call(function: Callable[[], object]) -> int:
     return 1
 
 
+def let_be_last() -> None:
+    """Have `exit_process` come after all that is registered from now on to be called at exit."""
+    atexit.register(_finish)
+
+
 def exit_process(code: int, files: Iterable[io.IOBase]) -> NoReturn:
     """Exit: wait for threads, call what is to be called at exit, write out what is not yet.
 
@@ -45,9 +49,17 @@ def exit_process(code: int, files: Iterable[io.IOBase]) -> NoReturn:
         code: The exit code.
         files: Those that `open_files` does not know of.
     """
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    for file in [*files, *open_files()]:
-        with suppress(Exception):  # closed, or its other end is
-            file.flush()
-    os._exit(code & 0xFF)
+    _exiting.append((code, tuple(files)))
+    sys.exit(code)
+
+
+#: What `exit_process` was called with.
+_exiting: Final[list[tuple[int, tuple[io.IOBase, ...]]]] = []
+
+
+def _finish() -> None:
+    for code, files in _exiting:
+        for file in [*files, *open_files()]:
+            with suppress(Exception):  # closed, or its other end is
+                file.flush()
+        os._exit(code & 0xFF)

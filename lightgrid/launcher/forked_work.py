@@ -9,7 +9,6 @@ import locale
 import os
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -69,7 +68,6 @@ def be_work(launch_id: str, entry: str, file: int, log: int, origin: Origin) -> 
     origin.restore()
     name_process(inherited.command)
     sys.orig_argv[:] = inherited.command
-    _number_thread()
     try:
         inherited.enter()
     except OSError as error:
@@ -127,13 +125,6 @@ def _area(index: int) -> tuple[int, int]:
     if begin == 0:
         raise OSError("the kernel does not say where the environment is")
     return begin, end
-
-
-def _number_thread() -> None:
-    """Give the thread that is left its number; before 3.13 Python leaves it that of the parent."""
-    thread: Any = threading.main_thread()
-    with suppress(AttributeError):
-        thread._set_native_id()
 
 
 def _forget_environment() -> None:

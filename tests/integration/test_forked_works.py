@@ -60,8 +60,7 @@ def facts():
         "ps": subprocess.run(["ps", "-o", "args=", "-p", str(os.getpid())],
             capture_output=True, text=True).stdout.rstrip(),
         "threads": sorted(one.name for one in threading.enumerate()),
-        "main thread": [main is threading.current_thread(), main.ident == threading.get_ident(),
-            main.native_id == threading.get_native_id() == os.getpid()],
+        "main thread": [main is threading.current_thread(), main.ident == threading.get_ident()],
         "main": {name: repr(getattr(sys.modules["__main__"], name, None)) for name in
             ("__name__", "__file__", "__spec__", "__package__")},
         "streams": [[one.encoding, one.errors, one.line_buffering, one.write_through,

@@ -42,6 +42,11 @@ class Judge:
         run = seat.given.pop(update.call_id, None)
         if run is None:
             return  # of a call that had ended already, as far as the flow is concerned
+        if update.state is CallState.CANCELLED and seat.has_process_of_ours:
+            # Not by the flow, which would have taken it back: somebody else has asked the
+            # process to leave, by a signal. What that means is judged when it has ended.
+            seat.given[run.call_id] = run
+            return
         if update.state is CallState.CANCELLED:
             self._statuses.call_moved(
                 seat.work, run.call_id, WorkStage.STOPPED, StatusReason.CANCELLED

@@ -79,6 +79,11 @@ class Seat:
     removed: bool = False
 
     @property
+    def has_process_of_ours(self) -> bool:
+        """Whether it has a process that executes a Python work."""
+        return self.process is not None and self.process.is_ours
+
+    @property
     def is_running(self) -> bool:
         """Whether it has a process that was not asked to end."""
         return self.process is not None and not self.process.stopping
