@@ -123,6 +123,7 @@ def slurm(folder, settings=""):
     host, user = socket.gethostname(), getpass.getuser()
     ports = [free_port() for _ in range(3)]
     file = folder / "slurm.conf"
+    node_is = f"NodeHostname={host} NodeAddr=127.0.0.1 CPUs=32 RealMemory=1000"
     file.write_text(
         f"ClusterName=tests\nSlurmctldHost={host}(127.0.0.1)\nSlurmctldPort={ports[0]}\n"
         f"SlurmUser={user}\nSlurmdUser={user}\nAuthType=auth/none\nCredType=cred/none\n"
@@ -133,8 +134,8 @@ def slurm(folder, settings=""):
         "JobAcctGatherType=jobacct_gather/none\nSelectType=select/cons_tres\n"
         "SelectTypeParameters=CR_CPU\nSlurmdParameters=config_overrides\n"
         f"SwitchType=switch/none\n{settings}"
-        f"NodeName=DEFAULT NodeHostname={host} NodeAddr=127.0.0.1 CPUs=32 RealMemory=1000\n"
-        f"NodeName=a Port={ports[1]}\nNodeName=b Port={ports[2]} Feature=zone=b\n"
+        f"NodeName=a {node_is} Port={ports[1]}\n"
+        f"NodeName=b {node_is} Port={ports[2]} Feature=zone=b\n"
         "PartitionName=all Nodes=a,b Default=YES MaxTime=INFINITE State=UP\n"
     )
     for name in ("state", "a", "b"):

@@ -98,11 +98,11 @@ class PrefixLauncher:
             tell(event)
 
         tell(Pending(spec.launch_id, f"waits for {self._shown}"))
+        by_way_of, environment = self._by_way_of(spec), untold_environment()
         try:
             with self._lock:
-                if self._client.is_gone:
+                while not self._client.start(by_way_of, "", environment, tell_more):
                     self._client = LauncherClient((), (), leads_elsewhere=True)
-                self._client.start(self._by_way_of(spec), "", untold_environment(), tell_more)
         except OSError as error:  # no descriptor, no process, no room for its log
             where = f"{error.filename}: " if error.filename else ""
             reason = f"cannot start {self._words[0]}: {where}{error.strerror or error}"
