@@ -79,7 +79,7 @@ def execute(root: Flow, stop_grace_s: float, options: RunOptions, observer: Obse
         def make_chosen(chosen: str) -> Launcher:
             if chosen == OWN and options.make_launcher is not None:
                 return options.make_launcher()
-            return make_launcher(chosen, options.preload)
+            return make_launcher(chosen, options.preload, options.environment)
 
         logs = LogFollower(observer.printed)
         stack.callback(lambda: logs.close(hurry=interruption.count > 0))

@@ -17,7 +17,15 @@ def execute(file: int, log: int) -> int:
     Raises:
         OSError: It cannot be started; with a message for people.
     """
-    inherited = Inherited.read(file)
+    return popen(Inherited.read(file), file, log, log).pid
+
+
+def popen(inherited: Inherited, stdin: int, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
+    """Start a program with streams as `subprocess.Popen` takes them; its pid is to be reaped.
+
+    Raises:
+        OSError: It cannot be started; with a message for people.
+    """
     program = inherited.command[0]
     try:
         process = subprocess.Popen(
@@ -25,9 +33,9 @@ def execute(file: int, log: int) -> int:
             env=inherited.environment,
             cwd=inherited.folder or None,
             umask=inherited.umask,
-            stdin=file,
-            stdout=log,
-            stderr=log,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
             start_new_session=True,
             # Safe here: this process has one thread.
             preexec_fn=inherited.apply,
@@ -39,4 +47,4 @@ def execute(file: int, log: int) -> int:
             cause = f"{file_name}: {cause}"
         raise OSError(f"cannot start {program}: {cause}") from None
     process.returncode = 0  # it is reaped by us; else `subprocess` does it behind our back
-    return process.pid
+    return process

@@ -18,6 +18,7 @@ from lightgrid.launcher.executing import execute
 from lightgrid.launcher.family import kill_group, kill_marked
 from lightgrid.launcher.fork_server import ForkServer
 from lightgrid.launcher.orphans import Orphans
+from lightgrid.launcher.prefix_process import PrefixProcess
 from lightgrid.launcher.roles import Role, close_all_but, fork
 from lightgrid.launcher.sentinel import Sentinel
 from lightgrid.launcher.signals import Signals
@@ -68,6 +69,8 @@ class LauncherProcess:
         """Return the role of a process that the flow has started with these arguments."""
         given = json.loads(arguments[0])
         flow = Channel(socket.socket(fileno=given["flow"]))
+        if given["leads_elsewhere"]:
+            return PrefixProcess(flow, given["over"]).run
         return cls(flow, given["over"], given["modules"], given["preload"]).run
 
     def run(self) -> int:

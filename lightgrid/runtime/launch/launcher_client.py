@@ -28,7 +28,14 @@ from lightgrid.process.told_environment import (
     LAUNCH_VARIABLE,
     untold_environment,
 )
-from lightgrid.runtime.launch.events import Ended, LaunchEvent, NotStarted, Started, Tell
+from lightgrid.runtime.launch.events import (
+    Ended,
+    LaunchEvent,
+    NotStarted,
+    Pending,
+    Started,
+    Tell,
+)
 from lightgrid.runtime.launch.launcher import LaunchSpec
 from lightgrid.runtime.launch.signal_names import signal_name
 from lightgrid.wire.grpc_environment import prepare_grpc
@@ -53,6 +60,7 @@ class LauncherClient:
     Args:
         modules: What the fork server imports; none for no fork server.
         preload: What it imports beside that, for the user.
+        leads_elsewhere: What is started are commands that lead to works; see `Contact`.
 
     Raises:
         OSError: No process can be started.
@@ -62,7 +70,9 @@ class LauncherClient:
         user: Who it belongs to; see `user_of_this_process`.
     """
 
-    def __init__(self, modules: Sequence[str], preload: Sequence[str]) -> None:
+    def __init__(
+        self, modules: Sequence[str], preload: Sequence[str], *, leads_elsewhere: bool = False
+    ) -> None:
         prepare_grpc()  # as the flow's server does, later: works are to differ in nothing
         self.environment = {
             **untold_environment(),
@@ -84,6 +94,7 @@ class LauncherClient:
                 "over": over,
                 "modules": list(modules),
                 "preload": list(preload),
+                "leads_elsewhere": leads_elsewhere,
             }
             self._process = subprocess.Popen(
                 [*_command(), json.dumps(given), TITLE_ROOM],
@@ -224,7 +235,9 @@ class LauncherClient:
             launch = self._launches[launch_id]
             if kind == "started":
                 launch.pid = message["pid"]
-                event = Started(launch_id, launch.pid)
+                event = Started(launch_id, launch.pid, message.get("host", ""))
+            elif kind == "pending":
+                event = Pending(launch_id, message["reason"])
             else:
                 del self._launches[launch_id]
                 if kind == "ended":
