@@ -53,7 +53,7 @@ def test_one_that_does_not_take_its_options_says_so_itself():
 
 
 def test_an_unknown_one_is_refused_with_those_that_there_are():
-    message = "there is no launcher 'lokal'; there are: local, broken, other"
+    message = "there is no launcher 'lokal'; there are: local, prefix, broken, other"
     with pytest.raises(LightgridError, match=message):
         make_launcher("lokal")
 

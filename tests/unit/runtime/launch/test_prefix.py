@@ -132,9 +132,9 @@ def test_a_command_that_has_started_nothing_is_told_with_what_to_do(start, code,
 
 @pytest.mark.parametrize(("order", "code"), [("stop", None), ("kill", -signal.SIGKILL)])
 def test_what_waits_can_be_ended(start, order, code):
-    launch = start(["sleep", "600"], python("pass"))
+    launch = start(["sh", "-c", "exec sleep 600"], python("pass"))
     getattr(launch.launcher, order)("an id")
-    reason = "it was ended while it waited for `sleep 600`"
+    reason = "it was ended while it waited for `sh -c 'exec sleep 600'`"
     assert launch.end() == Ended("an id", code, reason)
 
 
