@@ -213,7 +213,7 @@ class LauncherProcess:
     def _renew_fork_server(self) -> None:
         """Have one that has imported what is to be preloaded, unless the one there has works."""
         if self._preload_has_changed and self._can_fork and not self._forked:
-            self._close_forks()  # it ends by that
+            self._end_fork_server()  # it may never come to the end of an import
             self._start_fork_server()
 
     def _order_forks(self, message: Message, descriptors: Sequence[int] = ()) -> None:
