@@ -1,6 +1,7 @@
 """Works that fail at one moment, over real processes."""
 
 import os
+import signal
 
 import pytest
 from integration.command import wait_until
@@ -99,3 +100,19 @@ def test_after_an_app_has_ended_its_works_tell_how_their_last_call_ended():
     assert (root.w.process_status.stage, root.w.process_status.reason) == ("stopped", "app_ended")
     assert root.idle.status.reason == "app_ended"
     assert app.app.state["works"]["w"]["status"]["result"] == 8
+
+
+@pytest.mark.parametrize("restart", ["on_failure", "never"])
+def test_a_work_that_somebody_else_asks_to_leave_has_died(restart):
+    work = Spinning(restart=restart, raise_exception=False)
+    with stepping(Root(work), see=lambda: None) as app:
+        app.run_until(lambda: work.c)
+        os.kill(app.pid_of(work), signal.SIGTERM)
+        if restart == "never":
+            app.run_until(lambda: work.has_failed)
+            assert "ended with exit code 0" in work.status.message
+        else:
+            first = app.pid_of(work)
+            app.run_until(lambda: work.status.attempt == 2 and work.status.stage == "running")
+            assert app.pid_of(work) != first
+    assert not any(status.reason == "cancelled" for _, status in app.statuses)
