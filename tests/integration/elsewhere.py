@@ -27,7 +27,7 @@ from lightgrid.runtime.launch.prefix import PrefixLauncher
 log, code, *words = sys.argv[1:]
 launcher = PrefixLauncher(words)
 command = [sys.executable, "-S", "-c", code]
-launcher.start(LaunchSpec("a launch", "root.w", command, {}, Path(log), 60.0), print)
+launcher.start(LaunchSpec(log, "root.w", command, {}, Path(log), 60.0), print)
 time.sleep(600)
 """
 _SYSTEM_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin:/sbin"

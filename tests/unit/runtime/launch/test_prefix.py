@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import sys
+import uuid
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from lightgrid.testing import LauncherContract
 from lightgrid.testing.line import Line
 
 PATIENCE_S = 60.0
+#: Of this process alone: what has it in its environment is killed with the launch.
+LAUNCH = uuid.uuid4().hex
 
 
 class TestPrefixLauncher(LauncherContract):
@@ -61,7 +64,7 @@ def start(tmp_path, request):
         request.addfinalizer(launcher.close)
         launch = Launch(tmp_path / "log")
         launch.launcher = launcher
-        spec = LaunchSpec("an id", "root.w", command, {}, launch.log, PATIENCE_S)
+        spec = LaunchSpec(LAUNCH, "root.w", command, {}, launch.log, PATIENCE_S)
         launcher.start(replace(spec, **given), launch.events.put)
         return launch
 
@@ -90,22 +93,22 @@ def holding(line, code):
 def test_it_waits_for_the_command_and_what_that_says_is_the_reason(start):
     launch = start(shell('echo queued >&2; exec "$@"'), python("pass"))
     assert re.match("waits for `/bin/sh -c", launch.next().reason)
-    assert launch.next() == Pending("an id", "queued")
+    assert launch.next() == Pending(LAUNCH, "queued")
     assert isinstance(launch.next(), Started)
-    assert launch.end() == Ended("an id", 0)
+    assert launch.end() == Ended(LAUNCH, 0)
 
 
 def test_what_is_said_on_the_way_there_does_no_harm(start):
     launch = start(
         shell('echo Welcome to the machine!; printf "> "; exec "$@"'), python("print(1)")
     )
-    assert launch.end() == Ended("an id", 0)
+    assert launch.end() == Ended(LAUNCH, 0)
     assert launch.log.read_text() == "1\n"
 
 
 def test_a_command_that_is_not_there_is_told_by_its_name(start):
     reason = "launcher prefix: cannot start /nowhere/ssh: No such file or directory"
-    assert start(["/nowhere/ssh", "host"], python("pass")).end() == NotStarted("an id", reason)
+    assert start(["/nowhere/ssh", "host"], python("pass")).end() == NotStarted(LAUNCH, reason)
 
 
 def test_a_command_that_gets_nowhere_is_told_with_its_code_and_what_it_said(start):
@@ -133,9 +136,9 @@ def test_a_command_that_has_started_nothing_is_told_with_what_to_do(start, code,
 @pytest.mark.parametrize(("order", "code"), [("stop", None), ("kill", -signal.SIGKILL)])
 def test_what_waits_can_be_ended(start, order, code):
     launch = start(["sh", "-c", "exec sleep 600"], python("pass"))
-    getattr(launch.launcher, order)("an id")
+    getattr(launch.launcher, order)(LAUNCH)
     reason = "it was ended while it waited for `sh -c 'exec sleep 600'`"
-    assert launch.end() == Ended("an id", code, reason)
+    assert launch.end() == Ended(LAUNCH, code, reason)
 
 
 def test_a_folder_that_is_not_there_is_told(start, tmp_path, monkeypatch):
@@ -170,12 +173,12 @@ def test_a_python_that_is_not_there_is_told_with_what_to_do(start):
 def test_another_python_is_named_by_the_environment(start, monkeypatch):
     monkeypatch.setenv("LIGHTGRID_PYTHON", sys.executable)
     launch = start(["env"], ["/nowhere/python", "-S", "-c", "print(1)"], entry="a:b")
-    assert launch.end() == Ended("an id", 0)
+    assert launch.end() == Ended(LAUNCH, 0)
 
 
 def test_a_program_needs_no_python_of_ours(start, monkeypatch):
     monkeypatch.setenv("LIGHTGRID_PYTHON", "/nowhere/python")
-    assert start(["env"], ["/bin/sh", "-c", "exit 3"]).end() == Ended("an id", 3)
+    assert start(["env"], ["/bin/sh", "-c", "exit 3"]).end() == Ended(LAUNCH, 3)
 
 
 def test_a_python_without_lightgrid_is_told_with_what_to_do(start):
@@ -209,7 +212,7 @@ for name in ("environ", "cmdline"):
         environment={TOKEN_VARIABLE: "secret"},
         handed_over=b"secret",
     )
-    assert launch.end() == Ended("an id", 0)
+    assert launch.end() == Ended(LAUNCH, 0)
     assert seen.stat().st_size
     assert "secret" not in seen.read_text()
     assert launch.log.read_text() == "False\nFalse\n"
@@ -222,7 +225,7 @@ def test_what_the_app_sets_is_carried_there_and_a_works_own_stands_over_it(start
         carried={"ONE": "app's", "TWO": "app's"},
         environment={"TWO": "work's"},
     )
-    assert launch.end() == Ended("an id", 0)
+    assert launch.end() == Ended(LAUNCH, 0)
     assert launch.log.read_text() == "app's work's None\n"
 
 
@@ -236,7 +239,7 @@ def test_slurm_is_told_what_a_work_needs(start, tmp_path):
     assert launch.next().reason == (
         "--cpus-per-task=2 --gres=gpu:2 --mem=3072M --constraint=zone=b&disk=ssd -p gpu sh"
     )
-    assert launch.end() == Ended("an id", 0)
+    assert launch.end() == Ended(LAUNCH, 0)
 
 
 def test_of_other_commands_nobody_knows_how_they_are_told(request):
