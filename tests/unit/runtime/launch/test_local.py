@@ -2,6 +2,7 @@ import os
 import queue
 import signal
 import sys
+import uuid
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from lightgrid.runtime.launch.launcher import LaunchSpec
 from lightgrid.runtime.launch.local import LocalLauncher
 from lightgrid.testing import LauncherContract
 
+# Of this process alone: what has the id of a launch is ended with it, on the whole machine.
+ID = f"an id {uuid.uuid4()}"
 PATIENCE_S = 30.0
 
 
@@ -69,7 +72,7 @@ def launcher(request, monkeypatch):
 def start(launcher, tmp_path):
     """Start a program; return its launch, which has its events and its log."""
 
-    def start(command, launch_id="an id", **given):
+    def start(command, launch_id=ID, **given):
         launch = Launch(tmp_path / f"{launch_id}.log")
         spec = LaunchSpec(launch_id, "root.w", command, {}, launch.log, PATIENCE_S)
         launcher.start(replace(spec, **given), launch.events.put)
@@ -99,8 +102,8 @@ def python(code):
 def test_people_find_a_process_by_its_number(start):
     launch = start(python("import os; print(os.getpid())"))
     started = launch.next()
-    assert launch.end() == Ended("an id", 0)
-    assert started == Started("an id", int(launch.log.read_text()))
+    assert launch.end() == Ended(ID, 0)
+    assert started == Started(ID, int(launch.log.read_text()))
 
 
 def test_a_process_leads_a_session_of_its_own(start):
@@ -111,7 +114,7 @@ def test_a_process_leads_a_session_of_its_own(start):
 
 def test_a_program_that_is_not_there_is_told_by_its_name(start):
     reason = "cannot start /nowhere/at all: No such file or directory"
-    assert start(["/nowhere/at all"]).end() == NotStarted("an id", reason)
+    assert start(["/nowhere/at all"]).end() == NotStarted(ID, reason)
 
 
 def test_a_log_that_cannot_be_written_is_told_by_its_name(start, tmp_path):
@@ -123,7 +126,7 @@ def test_a_log_that_cannot_be_written_is_told_by_its_name(start, tmp_path):
 def test_an_exit_code_is_known_while_the_ends_of_children_are_ignored(start):
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
-        assert start(python("raise SystemExit(3)")).end() == Ended("an id", 3)
+        assert start(python("raise SystemExit(3)")).end() == Ended(ID, 3)
     finally:
         signal.signal(signal.SIGCHLD, before)
 
@@ -134,9 +137,9 @@ def test_an_exit_code_is_known_where_the_shell_had_the_ends_of_children_ignored(
     try:
         launch = Launch(tmp_path / "log")
         command = python("raise SystemExit(3)")
-        spec = LaunchSpec("an id", "root.w", command, {}, launch.log, 1.0)
+        spec = LaunchSpec(ID, "root.w", command, {}, launch.log, 1.0)
         launcher.start(spec, launch.events.put)
-        assert launch.end() == Ended("an id", 3)
+        assert launch.end() == Ended(ID, 3)
     finally:
         launcher.close()
         signal.signal(signal.SIGCHLD, before)
@@ -170,7 +173,7 @@ class TestForkOrExecute:
                     changed.setenv(variable, value)
                 launch = Launch(tmp_path / f"{len(os.listdir(tmp_path))}.log")
                 command = python(FORKED.format(variable))
-                spec = LaunchSpec("id", "root.w", command, environment or {}, launch.log, 1.0)
+                spec = LaunchSpec(ID, "root.w", command, environment or {}, launch.log, 1.0)
                 launchers[preload].start(spec, launch.events.put)
                 launch.end()
             forked, found = launch.log.read_text().split()
@@ -220,7 +223,7 @@ def preloading(monkeypatch, tmp_path, caplog):
         launcher = Forking(["preloaded"])
         launchers.append(launcher)
         launch = Launch(tmp_path / "preloading.log")
-        spec = LaunchSpec("id", "root.w", python(shown), {}, launch.log, 1.0)
+        spec = LaunchSpec(ID, "root.w", python(shown), {}, launch.log, 1.0)
         launcher.start(spec, launch.events.put)
         launch.code = launch.end().code
         launch.warned = caplog.text
@@ -281,12 +284,12 @@ def test_a_work_that_waits_for_a_preload_that_never_ends_can_be_ended(order, mon
     launcher = Forking(["endless"])
     try:
         launch = Launch(tmp_path / "log")
-        spec = LaunchSpec("id", "root.w", python("pass"), {}, launch.log, PATIENCE_S)
+        spec = LaunchSpec(ID, "root.w", python("pass"), {}, launch.log, PATIENCE_S)
         launcher.start(spec, launch.events.put)
         if order == "close":
             launcher.close()
         else:
-            getattr(launcher, order)("id")
-        assert launch.end() == Ended("id", None, "it was ended before it had a process")
+            getattr(launcher, order)(ID)
+        assert launch.end() == Ended(ID, None, "it was ended before it had a process")
     finally:
         launcher.close()
