@@ -38,6 +38,8 @@ class WorkServiceStub(object):
     LIGHTGRID_WORK     the work's name
     LIGHTGRID_TOKEN    the token that opens it
     LIGHTGRID_LAUNCH   names this launch; goes into RegisterWorkRequest
+    LIGHTGRID_FLOW_PID on the flow's own machine: the number of its process,
+    which tells whether anybody is left to talk to
     LIGHTGRID_CALL     of a program that a call starts: that call's id
     LIGHTGRID_TLS_CA   where the server speaks TLS: the certificates to trust,
     as PEM text
@@ -91,6 +93,8 @@ class WorkServiceServicer(object):
     LIGHTGRID_WORK     the work's name
     LIGHTGRID_TOKEN    the token that opens it
     LIGHTGRID_LAUNCH   names this launch; goes into RegisterWorkRequest
+    LIGHTGRID_FLOW_PID on the flow's own machine: the number of its process,
+    which tells whether anybody is left to talk to
     LIGHTGRID_CALL     of a program that a call starts: that call's id
     LIGHTGRID_TLS_CA   where the server speaks TLS: the certificates to trust,
     as PEM text
@@ -191,6 +195,8 @@ class WorkService(object):
     LIGHTGRID_WORK     the work's name
     LIGHTGRID_TOKEN    the token that opens it
     LIGHTGRID_LAUNCH   names this launch; goes into RegisterWorkRequest
+    LIGHTGRID_FLOW_PID on the flow's own machine: the number of its process,
+    which tells whether anybody is left to talk to
     LIGHTGRID_CALL     of a program that a call starts: that call's id
     LIGHTGRID_TLS_CA   where the server speaks TLS: the certificates to trust,
     as PEM text
