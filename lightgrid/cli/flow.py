@@ -159,7 +159,8 @@ def command(
     """
     from lightgrid.app import Order
     from lightgrid.cli.settings import read_settings
-    from lightgrid.runtime.launch.choosing import LOCAL
+    from lightgrid.launcher.inherited import working_folder
+    from lightgrid.runtime.launch.launcher import LOCAL
     from lightgrid.runtime.launch.local import LocalLauncher
     from lightgrid.runtime.options import RunOptions
     from lightgrid.terminal import make_observer
@@ -168,7 +169,7 @@ def command(
     # Before the file is loaded: loggers that it sets up are to write above the table.
     observer = make_observer(log_level.upper())
     _show_log()
-    settings = read_settings(Path.cwd())
+    settings = read_settings(working_folder())
     options = RunOptions(
         address=listen,
         advertise=advertise,

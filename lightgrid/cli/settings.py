@@ -10,7 +10,7 @@ from typing import Any
 from lightgrid.cli.failure import UsageFailure
 from lightgrid.component.options import OptionChecker
 from lightgrid.errors import OptionError
-from lightgrid.runtime.launch.choosing import LOCAL
+from lightgrid.runtime.launch.launcher import LOCAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,17 @@ class Settings:
     preload: tuple[str, ...] = ()
 
 
-def read_settings(folder: Path) -> Settings:
+def read_settings(folder: str | Path) -> Settings:
     """Return what the nearest pyproject.toml sets, as every tool that has a table there reads it.
+
+    Args:
+        folder: Where to begin; "" for one that is not there any more, where nothing is set.
 
     Raises:
         UsageFailure: It is no TOML, or sets what there is not, or what cannot be.
     """
-    files = (one / "pyproject.toml" for one in (folder, *folder.parents))
+    folders = (Path(folder), *Path(folder).parents) if folder else ()
+    files = (one / "pyproject.toml" for one in folders)
     file = next(filter(Path.is_file, files), None)
     if file is None:
         return Settings()

@@ -41,13 +41,10 @@ class Inherited:
     @classmethod
     def of_this_process(cls, command: Sequence[str], environment: Mapping[str, str]) -> Inherited:
         """Return what a child of this process would have, but for its environment."""
-        folder = ""
-        with suppress(OSError):
-            folder = os.getcwd()
         return cls(
             command=list(command),
             environment=dict(environment),
-            folder=folder,
+            folder=working_folder(),
             umask=_umask(),
             limits={name: resource.getrlimit(getattr(resource, name)) for name in _LIMITS},
             niceness=os.getpriority(os.PRIO_PROCESS, 0),
@@ -109,6 +106,13 @@ def user_of_this_process() -> list[list[int]]:
     if not hasattr(os, "getresuid"):  # macOS; there the launcher's user stays what it was
         return []
     return [list(os.getresuid()), list(os.getresgid()), sorted(os.getgroups())]
+
+
+def working_folder() -> str:
+    """Return where this process works; "" for a folder that is not there any more."""
+    with suppress(OSError):
+        return os.getcwd()
+    return ""
 
 
 def _umask() -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lightgrid.component.options import OptionChecker
-from lightgrid.runtime.launch.choosing import LOCAL
+from lightgrid.runtime.launch.launcher import LOCAL
 from lightgrid.runtime.reporting.observer import Observer
 
 if TYPE_CHECKING:

@@ -93,6 +93,23 @@ def test_a_stream_that_the_file_closes_ends_nothing(lightgrid):
     assert (lightgrid.folder / "done").exists()
 
 
+def test_an_app_runs_in_a_folder_that_is_gone(lightgrid):
+    lightgrid.write("app.py", APP.replace('open("done", "w").close()', "pass"))
+    words = lightgrid.arguments("flow", str(lightgrid.folder / "app.py"))
+    shell = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
+    done = subprocess.run(
+        ["sh", "-c", shell, "sh", *words],
+        cwd=lightgrid.folder,
+        env=lightgrid.environment,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("kind", ["no folder", "a file"])
 def test_a_run_folder_that_cannot_be_made_is_told_in_one_sentence(lightgrid, kind):
     place = lightgrid.folder / "elsewhere"

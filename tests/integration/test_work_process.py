@@ -777,7 +777,8 @@ def test_the_processes_of_works_import_little():
     code = (
         "import sys, lightgrid.worker.work_process, lightgrid.worker.loop; "
         "print([m for m in ('deepdiff', 'rich', 'click', 'numpy', 'lightgrid.server', "
-        "'cloudpickle', 'multiprocessing') if m in sys.modules])"
+        "'cloudpickle', 'multiprocessing', 'importlib.metadata', 'lightgrid.launcher.channel') "
+        "if m in sys.modules])"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"

@@ -8,13 +8,12 @@ from importlib.metadata import entry_points
 from typing import Final
 
 from lightgrid.errors import LightgridError
-from lightgrid.runtime.launch.launcher import Launcher
+from lightgrid.runtime.launch.launcher import LOCAL, Launcher
 from lightgrid.runtime.launch.local import LocalLauncher
 from lightgrid.runtime.launch.prefix import PrefixLauncher
 
 #: Where a package says that it has a launcher: of a function that takes the options as a text.
 ENTRY_POINTS: Final = "lightgrid.launchers"
-LOCAL: Final = "local"
 PREFIX: Final = "prefix"
 #: What `RunOptions.make_launcher` makes.
 OWN: Final = "own"

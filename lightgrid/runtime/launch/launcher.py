@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from lightgrid.component.resources import Resources
 from lightgrid.runtime.launch.events import Tell
+
+#: What people call the launcher of this machine.
+LOCAL: Final = "local"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from lightgrid.launcher.inherited import user_of_this_process
 from lightgrid.process.told_environment import LAUNCH_VARIABLE, untold_environment
 from lightgrid.runtime.launch.events import Ended, LaunchEvent, NotStarted, Pending, Tell
 from lightgrid.runtime.launch.gpus import VISIBLE_VARIABLE, Gpus, gpus_here
-from lightgrid.runtime.launch.launcher import LaunchSpec
+from lightgrid.runtime.launch.launcher import LOCAL, LaunchSpec
 from lightgrid.runtime.launch.launcher_client import LauncherClient
 
 #: What every work needs: its own room, and what an app file imports with `import lightgrid`.
@@ -42,7 +42,7 @@ class LocalLauncher:
         forks: Whether works are forked, where the system can; else each is executed.
     """
 
-    name = "local"
+    name = LOCAL
     #: Of processors and memory it takes note: whoever starts the app has to know what is there.
     honours = frozenset({"cpus", "memory", "gpus"})
 

@@ -21,6 +21,7 @@ import lightgrid.launcher
 from lightgrid.component.resources import Resources
 from lightgrid.errors import LightgridError
 from lightgrid.launcher.contact import PART
+from lightgrid.launcher.inherited import working_folder
 from lightgrid.process.told_environment import (
     ADDRESS_VARIABLE,
     LAUNCH_VARIABLE,
@@ -138,7 +139,7 @@ class PrefixLauncher:
             "stop_grace_s": spec.stop_grace_s,
             "command": command,
             "is_ours": bool(spec.entry),
-            "folder": _folder(),
+            "folder": working_folder(),
             "environment": environment,
             "told": sorted(TOLD_VARIABLES),
             "address": spec.environment.get(ADDRESS_VARIABLE, ""),
@@ -162,13 +163,6 @@ _SLURM: Final[Mapping[str, Callable[[Resources], str]]] = {
     "memory": lambda needs: f"--mem={math.ceil(int(needs.memory) / 2**20)}M",
     "labels": lambda needs: "--constraint=" + "&".join(map("=".join, needs.labels.items())),
 }
-
-
-def _folder() -> str:
-    """Return the working folder; "" for one that is not there any more."""
-    with suppress(OSError):
-        return os.getcwd()
-    return ""
 
 
 def _shell_line(python: str, work: str) -> str:
