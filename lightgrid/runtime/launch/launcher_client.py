@@ -108,6 +108,7 @@ class LauncherClient:
         except BaseException:
             self._channel.close()
             os.close(self._over)
+            self._errors.close()
             raise
         finally:
             theirs.close()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
-import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -16,6 +14,7 @@ from lightgrid.runtime.launch.events import Ended, LaunchEvent, NotStarted, Pend
 from lightgrid.runtime.launch.gpus import VISIBLE_VARIABLE, Gpus, gpus_here
 from lightgrid.runtime.launch.launcher import LOCAL, LaunchSpec
 from lightgrid.runtime.launch.launcher_client import LauncherClient
+from lightgrid.runtime.launch.succession import Succession
 
 #: What every work needs: its own room, and what an app file imports with `import lightgrid`.
 _WORK_MODULES: Final = ("lightgrid", "lightgrid.worker.work_process")
@@ -55,9 +54,7 @@ class LocalLauncher:
         self._modules = _WORK_MODULES if forks and sys.platform == "linux" else ()
         # Held while GPUs go from one launch to the next: a stop is not to come in between.
         self._lock = threading.RLock()
-        self._client = LauncherClient(self._modules, self._preload)
-        self._gone: list[LauncherClient] = []
-        _launchers.add(self)
+        self._processes = Succession(lambda: LauncherClient(self._modules, self._preload))
 
     def start(self, spec: LaunchSpec, tell: Tell) -> None:
         """Start a process; see `Launcher.start`."""
@@ -113,28 +110,21 @@ class LocalLauncher:
             **spec.environment,
             LAUNCH_VARIABLE: spec.launch_id,
         }
-        try:
-            with self._lock:
-                while True:
-                    if self._client.is_gone:
-                        self._replace_client()
-                    entry = spec.entry if self._can_fork(environment) else ""
-                    if self._client.start(spec, entry, environment, tell):
-                        return
-        except OSError as error:  # no descriptor, no process, no room for its log
-            where = f"{error.filename}: " if error.filename else ""
-            reason = f"cannot start {spec.command[0]}: {where}{error.strerror or error}"
-            tell(NotStarted(spec.launch_id, reason))
+
+        def entry_of(client: LauncherClient) -> str:
+            return spec.entry if self._can_fork(client, environment) else ""
+
+        self._processes.start(spec, entry_of, environment, tell)
 
     def stop(self, launch_id: str) -> None:
         """Ask a process to end; see `Launcher.stop`."""
         if not self._take_from_queue(launch_id):
-            self._order("stop", launch_id)
+            self._processes.order("stop", launch_id)
 
     def kill(self, launch_id: str) -> None:
         """Kill a process; see `Launcher.kill`."""
         if not self._take_from_queue(launch_id):
-            self._order("kill", launch_id)
+            self._processes.order("kill", launch_id)
 
     def preload(self, modules: Sequence[str]) -> None:
         """Have works forked with more modules, from the next start on."""
@@ -142,58 +132,31 @@ class LocalLauncher:
             new = tuple(name for name in modules if name not in self._preload)
             self._preload += new
             if new:
-                self._client.preload(new)
+                self._processes.client.preload(new)
 
     def close(self) -> None:
         """Kill what is left and let the launcher process go."""
         # The last ones first: it is to be nobody's turn by that.
         for launch_id in reversed(list(self._waiting)):
             self._take_from_queue(launch_id)
-        for client in (*self._gone, self._client):
-            client.close()
+        self._processes.close()
 
     @property
     def pid(self) -> int:
         """The number of the launcher process."""
-        return self._client.pid
+        return self._processes.client.pid
 
-    def forget_in_child(self) -> None:
-        """Close this end in a forked child: the launcher is to see the end of the flow alone."""
-        self._lock = threading.RLock()
-        for client in (*self._gone, self._client):
-            client.forget_in_child()
-
-    def _order(self, order: str, launch_id: str) -> None:
-        for client in (*self._gone, self._client):
-            client.order(order, launch_id)
-
-    def _replace_client(self) -> None:
-        # What one that is gone had started may still have its grace, and can be killed.
-        self._gone = [one for one in (*self._gone, self._client) if one.has_launches]
-        self._client = LauncherClient(self._modules, self._preload)
-
-    def _can_fork(self, environment: dict[str, str]) -> bool:
+    def _can_fork(self, client: LauncherClient, environment: dict[str, str]) -> bool:
         """Tell whether a forked process could be what an executed one would be.
 
         What it reads once has to be in its environment from the first; and who has dropped
         privileges without executing anything may not look into its own /proc.
         """
-        if self._client.user != user_of_this_process():
+        if client.user != user_of_this_process():
             return False
         names = _READ_ONCE + (_READ_ONCE_BY_PRELOADED if self._preload else ())
-        return _chosen(environment, names) == _chosen(self._client.environment, names)
+        return _chosen(environment, names) == _chosen(client.environment, names)
 
 
 def _chosen(environment: dict[str, str], beginnings: tuple[str, ...]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name.startswith(beginnings)}
-
-
-_launchers: weakref.WeakSet[LocalLauncher] = weakref.WeakSet()
-
-
-def _forget_in_child() -> None:
-    for launcher in list(_launchers):
-        launcher.forget_in_child()
-
-
-os.register_at_fork(after_in_child=_forget_in_child)

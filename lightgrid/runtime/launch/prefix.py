@@ -9,7 +9,6 @@ import os
 import shlex
 import socket
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -38,6 +37,7 @@ from lightgrid.runtime.launch.events import (
 )
 from lightgrid.runtime.launch.launcher import LaunchSpec
 from lightgrid.runtime.launch.launcher_client import LauncherClient
+from lightgrid.runtime.launch.succession import Succession
 
 #: Names the Python at the far end, where that is not at the path of this one.
 PYTHON_VARIABLE: Final = "LIGHTGRID_PYTHON"
@@ -83,8 +83,7 @@ class PrefixLauncher:
         self._is_slurm = os.path.basename(self._words[0]) == "srun"
         #: Of any other command nobody knows how it is told.
         self.honours = frozenset(_SLURM if self._is_slurm else ())
-        self._lock = threading.Lock()
-        self._client = LauncherClient((), (), leads_elsewhere=True)
+        self._processes = Succession(lambda: LauncherClient((), (), leads_elsewhere=True))
 
     def start(self, spec: LaunchSpec, tell: Tell) -> None:
         """Start the command; see `Launcher.start`."""
@@ -100,31 +99,24 @@ class PrefixLauncher:
 
         tell(Pending(spec.launch_id, f"waits for {self._shown}"))
         by_way_of, environment = self._by_way_of(spec), untold_environment()
-        try:
-            with self._lock:
-                while not self._client.start(by_way_of, "", environment, tell_more):
-                    self._client = LauncherClient((), (), leads_elsewhere=True)
-        except OSError as error:  # no descriptor, no process, no room for its log
-            where = f"{error.filename}: " if error.filename else ""
-            reason = f"cannot start {self._words[0]}: {where}{error.strerror or error}"
-            tell_more(NotStarted(spec.launch_id, reason))
+        self._processes.start(by_way_of, lambda _client: "", environment, tell_more)
 
     def stop(self, launch_id: str) -> None:
         """Ask a process to end; see `Launcher.stop`."""
-        self._client.order("stop", launch_id)
+        self._processes.order("stop", launch_id)
 
     def kill(self, launch_id: str) -> None:
         """Kill a process; see `Launcher.kill`."""
-        self._client.order("kill", launch_id)
+        self._processes.order("kill", launch_id)
 
     def close(self) -> None:
         """Kill what is left and let the launcher process go."""
-        self._client.close()
+        self._processes.close()
 
     @property
     def pid(self) -> int:
         """The number of the launcher process."""
-        return self._client.pid
+        return self._processes.client.pid
 
     def _by_way_of(self, spec: LaunchSpec) -> LaunchSpec:
         """Return how the command is started, and what is said to its far end."""

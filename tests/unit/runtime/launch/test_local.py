@@ -1,5 +1,4 @@
 import os
-import queue
 import signal
 import sys
 import uuid
@@ -7,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from unit.runtime.launch.launches import PATIENCE_S, Launch
 
 from lightgrid.runtime.launch.events import Ended, NotStarted, Started
 from lightgrid.runtime.launch.launcher import LaunchSpec
@@ -15,7 +15,6 @@ from lightgrid.testing import LauncherContract
 
 # Of this process alone: what has the id of a launch is ended with it, on the whole machine.
 ID = f"an id {uuid.uuid4()}"
-PATIENCE_S = 30.0
 
 
 #: Calls the code of a program in Python; its folder is in the path of the processes here.
@@ -79,20 +78,6 @@ def start(launcher, tmp_path):
         return launch
 
     return start
-
-
-class Launch:
-    def __init__(self, log):
-        self.log = log
-        self.events = queue.SimpleQueue()
-
-    def next(self):
-        return self.events.get(timeout=PATIENCE_S)
-
-    def end(self):
-        while not isinstance(event := self.next(), Ended | NotStarted):
-            pass
-        return event
 
 
 def python(code):

@@ -1,19 +1,22 @@
 import ast
 import os
-import queue
 import re
 import signal
 import socket
+import subprocess
 import sys
 import uuid
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from integration.command import wait_until
+from unit.runtime.launch.launches import PATIENCE_S, Launch
 
 import lightgrid.launcher
 from lightgrid.component.resources import Resources
 from lightgrid.errors import LightgridError
+from lightgrid.launcher.family import marked
 from lightgrid.process.told_environment import ADDRESS_VARIABLE, TOKEN_VARIABLE
 from lightgrid.runtime.launch.choosing import make_launcher
 from lightgrid.runtime.launch.events import Ended, NotStarted, Pending, Started
@@ -22,7 +25,6 @@ from lightgrid.runtime.launch.prefix import PrefixLauncher
 from lightgrid.testing import LauncherContract
 from lightgrid.testing.line import Line
 
-PATIENCE_S = 60.0
 #: Of this process alone: what has it in its environment is killed with the launch.
 LAUNCH = uuid.uuid4().hex
 
@@ -36,23 +38,6 @@ class TestPrefixLauncher(LauncherContract):
 
 def shell(script):
     return ["/bin/sh", "-c", script, "sh"]
-
-
-class Launch:
-    def __init__(self, log):
-        self.log = log
-        self.events = queue.SimpleQueue()
-
-    def next(self):
-        return self.events.get(timeout=PATIENCE_S)
-
-    def wait_for(self, *kinds):
-        while not isinstance(event := self.next(), kinds):
-            pass
-        return event
-
-    def end(self):
-        return self.wait_for(Ended, NotStarted)
 
 
 @pytest.fixture
@@ -283,6 +268,54 @@ def test_another_launcher_process_starts_what_comes_next(start):
     spec = LaunchSpec("next", "root.w", python("pass"), {}, launch.log, PATIENCE_S)
     launch.launcher.start(spec, launch.events.put)
     assert launch.end().launch_id == "next"
+
+
+def test_a_work_whose_launcher_process_is_gone_can_be_killed_in_its_grace(start, line):
+    launch = start(["env"], holding(line, "signal.signal(signal.SIGTERM, signal.SIG_IGN)"))
+    line.wait_for(1, PATIENCE_S)
+    gone = launch.launcher.pid
+    os.kill(gone, signal.SIGKILL)
+
+    def another_has_come():
+        spec = LaunchSpec(uuid.uuid4().hex, "root.w", python("pass"), {}, launch.log, PATIENCE_S)
+        launch.launcher.start(spec, lambda event: None)
+        return launch.launcher.pid != gone
+
+    wait_until(another_has_come, "another launcher process")
+    launch.launcher.kill(LAUNCH)
+    line.wait_until_let_go(PATIENCE_S)
+
+
+FORKING = """
+import os, signal, sys
+from pathlib import Path
+from lightgrid.runtime.launch.events import Started
+from lightgrid.runtime.launch.launcher import LaunchSpec
+from lightgrid.runtime.launch.prefix import PrefixLauncher
+
+def tell(event):
+    if isinstance(event, Started):
+        os.write(told, b"s")
+
+started, told = os.pipe()
+launcher = PrefixLauncher(["env"])
+command = [sys.executable, "-S", "-c", "import time; time.sleep(600)"]
+launcher.start(LaunchSpec({id!r}, "root.w", command, {{}}, Path("log"), 0.2), tell)
+os.read(started, 1)
+if os.fork() == 0:
+    sys.stdin.read()
+    os._exit(0)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_works_end_with_the_flow_though_a_child_that_it_has_forked_lives_on(tmp_path):
+    launch_id = uuid.uuid4().hex
+    code = FORKING.format(id=launch_id)
+    flow = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdin=subprocess.PIPE)
+    assert flow.wait(PATIENCE_S) == -signal.SIGKILL
+    with flow.stdin:  # with it the child ends
+        wait_until(lambda: not marked(launch_id), "the end of the work")
 
 
 # How it is asked for
