@@ -6,7 +6,9 @@ Executed by its path: to import `lightgrid` takes 0.1 s and 20 MB, and only the 
 needs what that brings.
 """
 
+import json
 import os
+import socket
 import sys
 from types import ModuleType
 
@@ -19,7 +21,17 @@ if __name__ == "__main__":
 
     let_be_last()
 
-    from lightgrid.launcher.launcher_process import LauncherProcess
+    from lightgrid.launcher.channel import Channel
     from lightgrid.launcher.roles import take_turns
 
-    take_turns(LauncherProcess.from_arguments(sys.argv[1:]))
+    given = json.loads(sys.argv[1])
+    flow = Channel(socket.socket(fileno=given["flow"]))
+    # Only what it is to be is imported: a forked work is to have no module that others have not.
+    if given["leads_elsewhere"]:
+        from lightgrid.launcher.prefix_process import PrefixProcess
+
+        take_turns(PrefixProcess(flow, given["over"]).run)
+    else:
+        from lightgrid.launcher.launcher_process import LauncherProcess
+
+        take_turns(LauncherProcess(flow, given["over"], given["modules"], given["preload"]).run)

@@ -52,6 +52,11 @@ class Channel:
         """Whether something is still to be written."""
         return bool(self._waiting)
 
+    @property
+    def wants(self) -> int:
+        """What to `poll` for: to read, and to write what waits."""
+        return select.POLLIN | (select.POLLOUT if self.has_waiting else 0)
+
     def send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
         """Send a message, now or by later calls of `flush`.
 

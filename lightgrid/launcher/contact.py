@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from lightgrid.launcher.channel import Message
+from lightgrid.launcher.endings import how_it_ended
 from lightgrid.launcher.executing import popen
 from lightgrid.launcher.family import kill_group, send_signal
 from lightgrid.launcher.inherited import Inherited
@@ -164,7 +165,7 @@ class Contact:
                 pass
         if self._has_ended:
             return
-        how = f"ended with exit code {code}" if code >= 0 else f"was killed by {_name(-code)}"
+        how = how_it_ended(code)
         words = ": " + "; ".join(self._words) if self._words else ""
         if self._has_started:
             reason = f"contact to it is lost, {self._shown} {how}{words}"
@@ -273,9 +274,3 @@ def _event(line: bytearray) -> dict[str, Any] | None:
     except ValueError:
         return None
     return message if isinstance(message, dict) and "event" in message else None
-
-
-def _name(number: int) -> str:
-    with suppress(ValueError):
-        return signal.Signals(number).name
-    return f"signal {number}"

@@ -12,8 +12,7 @@ import signal
 from collections.abc import Callable
 from typing import Final
 
-#: The variable that has a launch's id. See `lightgrid.process.told_environment`, which the
-#: launcher does not import.
+#: The variable that has a launch's id.
 LAUNCH_VARIABLE: Final = "LIGHTGRID_LAUNCH"
 #: A family that forks while it is killed is looked for again, but not for ever.
 _MAX_LOOKS: Final = 20

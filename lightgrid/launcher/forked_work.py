@@ -8,7 +8,6 @@ import io
 import locale
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -129,7 +128,8 @@ def _area(index: int) -> tuple[int, int]:
 
 def _forget_environment() -> None:
     """Drop what was taken from the environment of the fork server when it started."""
-    tempfile.tempdir = None
+    if "tempfile" in sys.modules:
+        sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]
     time.tzset()
     with suppress(locale.Error):
         locale.setlocale(locale.LC_CTYPE, "")

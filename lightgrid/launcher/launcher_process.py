@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
-import resource
 import select
 import signal
-import socket
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
 from typing import Final
 
 from lightgrid.launcher.channel import Channel, Message, channel_pair
@@ -18,9 +14,8 @@ from lightgrid.launcher.executing import execute
 from lightgrid.launcher.family import kill_group, kill_marked
 from lightgrid.launcher.fork_server import ForkServer
 from lightgrid.launcher.orphans import Orphans
-from lightgrid.launcher.prefix_process import PrefixProcess
-from lightgrid.launcher.roles import Role, close_all_but, fork
-from lightgrid.launcher.sentinel import Sentinel
+from lightgrid.launcher.roles import end_child, fork
+from lightgrid.launcher.serving import serving
 from lightgrid.launcher.signals import Signals
 
 _DESCRIPTORS: Final = 2  # come with the order to start
@@ -64,34 +59,17 @@ class LauncherProcess:
         self._preload_has_changed = False
         self._has_flow = True
 
-    @classmethod
-    def from_arguments(cls, arguments: Sequence[str]) -> Role:
-        """Return the role of a process that the flow has started with these arguments."""
-        given = json.loads(arguments[0])
-        flow = Channel(socket.socket(fileno=given["flow"]))
-        if given["leads_elsewhere"]:
-            return PrefixProcess(flow, given["over"]).run
-        return cls(flow, given["over"], given["modules"], given["preload"]).run
-
     def run(self) -> int:
         """Be the launcher."""
-        with ExitStack() as open_here:
-            close_all_but(self._flow.fileno(), self._over)
-            _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-            with suppress(OSError, ValueError):  # of each start that waits two are open
-                resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-            open_here.callback(self._flow.close)
-            ends = open_here.enter_context(self._signals.waiting_for_children())
+        with serving(self._flow, self._over, self._signals) as (ends, self._sentinel):
             self._orphans = Orphans()
-            self._sentinel = Sentinel(self._over)
-            open_here.callback(self._sentinel.close)
-            open_here.callback(self._close_forks)
-            if self._can_fork:
-                self._start_fork_server()
-            self._serve(ends)
-            # Nothing is left for them to do, and nothing of ours is to outlive this process.
-            self._end_fork_server()
-            _end(self._sentinel.pid)
+            try:
+                if self._can_fork:
+                    self._start_fork_server()
+                self._serve(ends)
+                self._end_fork_server()
+            finally:
+                self._close_forks()
         return 0
 
     def _serve(self, ends: int) -> None:
@@ -100,8 +78,7 @@ class LauncherProcess:
             poll = select.poll()
             poll.register(ends, select.POLLIN)
             for channel in self._channels():
-                wants = select.POLLIN | (select.POLLOUT if channel.has_waiting else 0)
-                poll.register(channel, wants)
+                poll.register(channel, channel.wants)
             ready = {one for one, _ in poll.poll(None if left_s is None else left_s * 1000 + 1)}
             if ends in ready:
                 os.read(ends, 4096)
@@ -298,16 +275,10 @@ class LauncherProcess:
     def _end_fork_server(self) -> None:
         self._close_forks()
         if self._forks_pid:
-            _end(self._forks_pid)
+            end_child(self._forks_pid)
             self._forks_pid = 0
 
     def _close_forks(self) -> None:
         if self._forks is not None:
             self._forks.close()
             self._forks = None
-
-
-def _end(pid: int) -> None:
-    os.kill(pid, signal.SIGKILL)
-    with suppress(ChildProcessError):
-        os.waitpid(pid, 0)

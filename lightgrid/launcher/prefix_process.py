@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import os
-import resource
 import select
-import signal
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
 
 from lightgrid.launcher.channel import Channel, Message
 from lightgrid.launcher.contact import Contact
-from lightgrid.launcher.roles import close_all_but
-from lightgrid.launcher.sentinel import Sentinel
+from lightgrid.launcher.serving import serving
 from lightgrid.launcher.signals import Signals
 
 
@@ -38,20 +34,9 @@ class PrefixProcess:
 
     def run(self) -> int:
         """Be the launcher."""
-        with ExitStack() as open_here:
-            close_all_but(self._flow.fileno(), self._over)
-            _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-            with suppress(OSError, ValueError):  # each command has four
-                resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-            open_here.callback(self._flow.close)
-            ends = open_here.enter_context(self._signals.waiting_for_children())
-            self._sentinel = Sentinel(self._over)
-            open_here.callback(self._sentinel.close)
+        with serving(self._flow, self._over, self._signals) as (ends, self._sentinel):
             while self._has_flow or self._contacts:
                 self._take_turn(ends)
-            os.kill(self._sentinel.pid, signal.SIGKILL)
-            with suppress(ChildProcessError):
-                os.waitpid(self._sentinel.pid, 0)
         return 0
 
     def _take_turn(self, ends: int) -> None:
@@ -60,9 +45,7 @@ class PrefixProcess:
         poll = select.poll()
         poll.register(ends, select.POLLIN)
         if self._has_flow:
-            poll.register(
-                self._flow, select.POLLIN | (select.POLLOUT if self._flow.has_waiting else 0)
-            )
+            poll.register(self._flow, self._flow.wants)
         contacts = {}
         for contact in self._contacts.values():
             for descriptor, what in contact.wants().items():

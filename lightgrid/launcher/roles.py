@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
 #: What a process is from now on; returns its exit code.
@@ -40,6 +42,13 @@ def fork(role: Role) -> int:
     if pid == 0:
         raise Become(role)
     return pid
+
+
+def end_child(pid: int) -> None:
+    """Kill a child, and wait for it."""
+    os.kill(pid, signal.SIGKILL)
+    with suppress(ChildProcessError):
+        os.waitpid(pid, 0)
 
 
 def close_all_but(*kept: int) -> None:

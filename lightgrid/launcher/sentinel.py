@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Final
 
 from lightgrid.launcher.family import has_ended, kill_group, kill_marked, marked, send_signal
-from lightgrid.launcher.roles import close_all_but, fork
+from lightgrid.launcher.roles import close_all_but, end_child, fork
 
 _POLL_S: Final = 0.02
 #: A process may be about to execute its program, and has its mark only then.
@@ -52,6 +52,10 @@ class Sentinel:
         """Start another one, if it is this one that has ended."""
         if pid == self.pid:
             self._replace()
+
+    def end(self) -> None:
+        """End the sentinel; nothing is left that it is to end."""
+        end_child(self.pid)
 
     def close(self) -> None:
         """Close this end: what is left is ended."""

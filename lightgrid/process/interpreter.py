@@ -20,6 +20,15 @@ _LETTERS: Final = {
 }
 
 
+def interpreter_command() -> list[str]:
+    """Return the command that starts another interpreter like this one.
+
+    With -P: a file of the user's that is called like a module of the standard library does not
+    stand in its place before the app's own sys.path is known.
+    """
+    return [sys.executable, *interpreter_options(), "-P"]
+
+
 def interpreter_options() -> list[str]:
     """Return the options of the command line that make another interpreter behave as this one.
 

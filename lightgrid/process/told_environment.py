@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 from typing import Final
 
+#: Names one launch of a work. All that the work starts inherits it, and is found by it.
+from lightgrid.launcher.family import LAUNCH_VARIABLE as LAUNCH_VARIABLE
+
 #: "host:port" of the flow server, the work's name, and the token that opens that work alone.
 ADDRESS_VARIABLE: Final = "LIGHTGRID_ADDRESS"
 WORK_VARIABLE: Final = "LIGHTGRID_WORK"
 TOKEN_VARIABLE: Final = "LIGHTGRID_TOKEN"
 #: The certificates to trust, as PEM text, when the flow server speaks TLS.
 TLS_CA_VARIABLE: Final = "LIGHTGRID_TLS_CA"
-#: Names one launch of a work. All that the work starts inherits it, and is found by it.
-LAUNCH_VARIABLE: Final = "LIGHTGRID_LAUNCH"
 #: The number of the flow's process, where that is on the same machine: who is told so can see
 #: whether anybody is left to talk to.
 FLOW_PID_VARIABLE: Final = "LIGHTGRID_FLOW_PID"

@@ -18,7 +18,7 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from lightgrid.component.node import HasNode
-from lightgrid.process.interpreter import interpreter_options
+from lightgrid.process.interpreter import interpreter_command
 from lightgrid.process.user_code import CodePacker
 
 if TYPE_CHECKING:
@@ -118,18 +118,7 @@ def work_command(work_name: str) -> list[str]:
     Args:
         work_name: For people who run `ps`.
     """
-    # -P: a file of the user's that is called like a module of the standard library does not
-    # stand in its place before the app's own sys.path is known.
-    flags = interpreter_options()
-    return [
-        sys.executable,
-        *(flag for flag in flags if flag != "-P"),
-        "-P",
-        "-m",
-        "lightgrid.worker.work_process",
-        "--name",
-        work_name,
-    ]
+    return [*interpreter_command(), "-m", "lightgrid.worker.work_process", "--name", work_name]
 
 
 def dump_object(value: Any, *, by_reference: bool) -> bytes:

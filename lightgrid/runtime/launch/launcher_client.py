@@ -8,7 +8,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -19,10 +18,11 @@ from typing import Final
 
 import lightgrid.launcher
 from lightgrid.launcher.channel import Message, channel_pair
+from lightgrid.launcher.endings import how_it_ended
 from lightgrid.launcher.family import kill_group, kill_marked, marked
 from lightgrid.launcher.forked_work import PLACEHOLDER, TITLE_ROOM
 from lightgrid.launcher.inherited import Inherited, user_of_this_process
-from lightgrid.process.interpreter import interpreter_options
+from lightgrid.process.interpreter import interpreter_command
 from lightgrid.process.told_environment import (
     FLOW_PID_VARIABLE,
     LAUNCH_VARIABLE,
@@ -37,7 +37,6 @@ from lightgrid.runtime.launch.events import (
     Tell,
 )
 from lightgrid.runtime.launch.launcher import LaunchSpec
-from lightgrid.runtime.launch.signal_names import signal_name
 from lightgrid.wire.grpc_environment import prepare_grpc
 
 #: What the launcher process may take to kill what is left, and then to end, in seconds.
@@ -279,17 +278,14 @@ class LauncherClient:
             self._changed.notify_all()
 
     def _obituary(self, code: int) -> str:
-        how = f"ended with exit code {code}" if code >= 0 else f"was killed by {signal_name(-code)}"
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         last = f": {lines[-1]}" if lines else ""
-        return f"the launcher process (pid {self.pid}) {how}{last}"
+        return f"the launcher process (pid {self.pid}) {how_it_ended(code)}{last}"
 
 
 def _command() -> list[str]:
-    options = [option for option in interpreter_options() if option != "-P"]
-    script = Path(lightgrid.launcher.__file__).with_name("__main__.py")
-    return [sys.executable, *options, "-P", str(script)]
+    return [*interpreter_command(), str(Path(lightgrid.launcher.__file__).with_name("__main__.py"))]
 
 
 def _unnamed_file() -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lightgrid.errors import short_name
+from lightgrid.launcher.endings import how_it_ended
 from lightgrid.runtime.launch.events import Ended
-from lightgrid.runtime.launch.signal_names import signal_name
 from lightgrid.runtime.loop.supervision.seat import Process
 
 
@@ -19,13 +19,7 @@ def obituary(name: str, process: Process, end: Ended, last_lines: Sequence[str])
         end: Its end, as its launcher has told it.
         last_lines: The end of what it printed.
     """
-    code = end.code
-    if code is None:
-        how = "has ended, and how is not known"
-    elif code < 0:
-        how = f"was killed by {signal_name(-code)}"
-    else:
-        how = f"ended with exit code {code}"
+    how = "has ended, and how is not known" if end.code is None else how_it_ended(end.code)
     if end.reason:
         how += f": {end.reason}"
     before = " before it joined the flow" if process.is_ours and not process.joined else ""

@@ -8,8 +8,8 @@ import pytest
 
 import lightgrid as L
 from lightgrid.component.node import node_of
+from lightgrid.launcher.endings import signal_name
 from lightgrid.runtime.launch.events import Ended, NotStarted, Started
-from lightgrid.runtime.launch.signal_names import signal_name
 from lightgrid.runtime.reporting.observer import Observer
 
 

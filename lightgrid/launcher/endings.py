@@ -1,8 +1,19 @@
-"""What people call signals."""
+"""What people are told of how a process has ended."""
 
 from __future__ import annotations
 
 import signal
+
+
+def how_it_ended(code: int) -> str:
+    """Return it in words: "ended with exit code 3", "was killed by SIGKILL".
+
+    Args:
+        code: The exit code; negative for the signal that killed the process.
+    """
+    if code < 0:
+        return f"was killed by {signal_name(-code)}"
+    return f"ended with exit code {code}"
 
 
 def signal_name(number: int) -> str:
