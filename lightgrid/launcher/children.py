@@ -6,16 +6,17 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from lightgrid.launcher.family import kill_group
 
 
-@dataclass(slots=True)
 class _Child:
-    pid: int
-    stop_grace_s: float
-    kill_at_s: float | None = None
+    __slots__ = ("kill_at_s", "pid", "stop_grace_s")
+
+    def __init__(self, pid: int, stop_grace_s: float) -> None:
+        self.pid = pid
+        self.stop_grace_s = stop_grace_s
+        self.kill_at_s: float | None = None
 
 
 class Children:

@@ -11,8 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from lightgrid.launcher.exiting import call, exit_process
 from lightgrid.launcher.family import LAUNCH_VARIABLE
@@ -26,8 +25,7 @@ _TITLE_BYTES: Final = 400
 TITLE_ROOM: Final = " " * _TITLE_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """What a forked work has of the fork server.
 
     Attributes:

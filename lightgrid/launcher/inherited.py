@@ -7,15 +7,13 @@ import os
 import resource
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _LENGTH_BYTES: Final = 8
 _LIMITS: Final = sorted(name for name in dir(resource) if name.startswith("RLIMIT_"))
 
 
-@dataclass(frozen=True, slots=True)
-class Inherited:
+class Inherited(NamedTuple):
     """What is set in a child before it executes anything.
 
     Attributes:
@@ -54,7 +52,7 @@ class Inherited:
 
     def write(self, file: int, handed_over: bytes) -> None:
         """Write it into a new file, and behind it what the child is to read."""
-        head = json.dumps(asdict(self)).encode()
+        head = json.dumps(self._asdict()).encode()
         _write_all(file, len(head).to_bytes(_LENGTH_BYTES, "big") + head)
         _write_all(file, handed_over)
 

@@ -23,8 +23,7 @@ def run(tmp_path):
         inherited = Inherited.of_this_process(
             command, dict(os.environ) if environment is None else environment
         )
-        for name, value in changed.items():
-            object.__setattr__(inherited, name, value)
+        inherited = inherited._replace(**changed)
         with tempfile.TemporaryFile() as file, (tmp_path / "log").open("w+b") as log:
             inherited.write(file.fileno(), handed_over)
             if before is not None:
@@ -120,7 +119,7 @@ def test_a_flow_that_has_dropped_its_privileges_starts_works_without_them():
     code = (
         "from lightgrid.launcher.inherited import Inherited, user_of_this_process as user\n"
         "inherited = Inherited.of_this_process(['x'], {})\n"
-        f"object.__setattr__(inherited, 'user', {user})\n"
+        f"inherited = inherited._replace(user={user})\n"
         "inherited.apply(); print(user())"
     )
     shown = subprocess.run(
@@ -132,8 +131,8 @@ def test_a_flow_that_has_dropped_its_privileges_starts_works_without_them():
 def test_a_work_is_not_started_as_another_user_than_the_flow():
     if os.getuid() == 0:
         pytest.skip("root may become anyone")
-    inherited = Inherited.of_this_process(["/bin/true"], {})
-    object.__setattr__(inherited, "user", [[0] * 3, [0] * 3, []])
+    user = [[0] * 3, [0] * 3, []]
+    inherited = Inherited.of_this_process(["/bin/true"], {})._replace(user=user)
     with pytest.raises(PermissionError):
         inherited.apply()
 
