@@ -6,19 +6,17 @@ That is so when the flow, its launcher and the launcher's sentinel were killed i
 from __future__ import annotations
 
 import os
-import signal
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lightgrid.launcher.family import has_ended, kill_group, kill_marked, send_signal
+from lightgrid.launcher.family import has_ended
+from lightgrid.launcher.sentinel import end
 from lightgrid.process.told_environment import FLOW_PID_VARIABLE, LAUNCH_VARIABLE, WORK_VARIABLE
 
 #: How long they may take to end when they are asked to, in seconds.
 GRACE_S: Final = 2.0
-_POLL_S: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +55,8 @@ def find_left() -> list[LeftProcess]:
 
 
 def end_left(processes: list[LeftProcess]) -> None:
-    """Ask processes to end; then kill what is left of them and of what they have started."""
-    for one in processes:
-        send_signal(os.kill, one.pid, signal.SIGTERM)
-    end_s = time.monotonic() + GRACE_S
-    while time.monotonic() < end_s and not all(has_ended(one.pid) for one in processes):
-        time.sleep(_POLL_S)
-    for one in processes:
-        if not has_ended(one.pid) and os.getpgid(one.pid) == one.pid:
-            kill_group(one.pid)
-        kill_marked(one.launch_id)
+    """End processes with all that belongs to their launches, as their sentinel would have."""
+    end({one.launch_id: (GRACE_S, 0) for one in processes})
 
 
 def _read(folder: Path) -> LeftProcess | None:

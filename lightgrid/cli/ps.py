@@ -9,8 +9,7 @@ from typing import Any, Final
 import click
 
 from lightgrid.cli.failure import Failure, told_to_person
-from lightgrid.cli.left_behind import LeftProcess, find_left
-from lightgrid.cli.left_behind import end_left as end_all_left
+from lightgrid.cli.left_behind import LeftProcess, end_left, find_left
 from lightgrid.cli.target import Target, choose_target, connection_options
 from lightgrid.errors import short_name
 from lightgrid.runtime.reporting.run_dir import running_apps
@@ -23,12 +22,13 @@ _TITLES: Final = ("WORK", "STAGE", "CALLS", "LAUNCHER", "HOST", "PID", "RESOURCE
 @click.command("ps", short_help="Show the running apps and their works.")
 @click.option(
     "--end-left",
+    "ends_left",
     is_flag=True,
     help="End the processes of works whose app is gone, where something was left behind.",
 )
 @connection_options
 def command(
-    connect: str | None, token_file: Path | None, tls_ca: Path | None, end_left: bool
+    connect: str | None, token_file: Path | None, tls_ca: Path | None, ends_left: bool
 ) -> None:
     """Show each running app: its file, pid and address, and where its works stand.
 
@@ -36,8 +36,8 @@ def command(
     killed the app and what was to end them in one moment.
     """
     left = find_left() if connect is None else []
-    if end_left:
-        end_all_left(left)
+    if ends_left:
+        end_left(left)
         click.echo(f"ended: {_shown(left)}" if left else "nothing is left behind")
         return
     if left:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from integration.command import LIMIT_S, Lightgrid, wait_until
+from integration.command import LIMIT_S, wait_until
 
 from tools.kill_matrix import ROWS, kill_and_look, victim
 
@@ -47,13 +47,6 @@ class Root(L.Flow):
 
 app = L.App(Root(), stop_grace_s=0.5)
 """
-
-
-@pytest.fixture
-def lightgrid(tmp_path):
-    lightgrid = Lightgrid(tmp_path)
-    yield lightgrid
-    lightgrid.close()
 
 
 def started(lightgrid, code):

@@ -5,7 +5,6 @@ import textwrap
 import threading
 
 import pytest
-from integration.command import Lightgrid
 
 import lightgrid as L
 from lightgrid.component.node import node_of
@@ -39,13 +38,6 @@ RUN_ONCE = """
 self.w.run()
 self.stop()
 """
-
-
-@pytest.fixture
-def lightgrid(tmp_path):
-    command = Lightgrid(tmp_path)
-    yield command
-    command.close()
 
 
 def write(lightgrid, *, work="pass", flow=RUN_ONCE, init="pass", end="app = L.App(Root())\n"):

@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from integration.command import LIMIT_S, Lightgrid, wait_until
+from integration.command import LIMIT_S, wait_until
 
 from lightgrid.cli.left_behind import end_left, find_left
 from lightgrid.launcher.family import has_ended
@@ -71,13 +71,6 @@ class Root(L.Flow):
 
 app = L.App(Root())
 """
-
-
-@pytest.fixture
-def lightgrid(tmp_path):
-    lightgrid = Lightgrid(tmp_path)
-    yield lightgrid
-    lightgrid.close()
 
 
 def daemon_app(lightgrid, lasts_s):

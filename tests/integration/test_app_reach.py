@@ -3,7 +3,6 @@
 import socket
 
 import pytest
-from integration.command import Lightgrid
 
 APP = """
 import os
@@ -30,13 +29,6 @@ class Root(L.Flow):
 
 app = L.App(Root())
 """
-
-
-@pytest.fixture
-def lightgrid(tmp_path):
-    lightgrid = Lightgrid(tmp_path)
-    yield lightgrid
-    lightgrid.close()
 
 
 def printed_address(app):

@@ -3,7 +3,6 @@
 import textwrap
 
 import pytest
-from integration.command import Lightgrid
 
 import lightgrid as L
 from lightgrid.testing import stepping
@@ -54,13 +53,6 @@ def test_a_work_whose_stderr_takes_nothing_fails_as_any_other(how):
         app.run_until(lambda: app.is_gone(pid))
         assert root.w.left
         assert root.w.status.stage == "stopped"
-
-
-@pytest.fixture
-def lightgrid(tmp_path):
-    command = Lightgrid(tmp_path)
-    yield command
-    command.close()
 
 
 APP = """

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from integration.command import EXAMPLES, Lightgrid
+from integration.command import EXAMPLES
 
 from lightgrid.server.certificates import CertificateAuthority, read_facts
 
@@ -70,13 +70,6 @@ state.values.add().int_value = 5
 DeltaServiceStub(channel).StreamDeltas(iter([batch]), **me)
 works.ReleaseWork(ReleaseWorkRequest(session_id=session.session_id, final_seq=1), **me)
 """
-
-
-@pytest.fixture
-def lightgrid(tmp_path):
-    lightgrid = Lightgrid(tmp_path)
-    yield lightgrid
-    lightgrid.close()
 
 
 @pytest.fixture

@@ -3,9 +3,6 @@
 import shlex
 import stat
 
-import pytest
-from integration.command import Lightgrid
-
 from lightgrid.server.certificates import read_facts
 
 APP = """
@@ -30,13 +27,6 @@ class Root(L.Flow):
 app = L.App(Root())
 """
 ALWAYS = ["localhost", "127.0.0.1", "::1"]
-
-
-@pytest.fixture
-def lightgrid(tmp_path):
-    lightgrid = Lightgrid(tmp_path)
-    yield lightgrid
-    lightgrid.close()
 
 
 def modes(folder):

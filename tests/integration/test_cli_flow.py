@@ -5,7 +5,7 @@ import socket
 import textwrap
 
 import pytest
-from integration.command import EXAMPLES, Lightgrid, wait_until
+from integration.command import EXAMPLES, wait_until
 
 # Two apps at most in a test; each starts several processes.
 pytestmark = pytest.mark.timeout(150)
@@ -45,13 +45,6 @@ self.w.run()
 if self.w.has_succeeded:
     self.stop("all is done")
 """
-
-
-@pytest.fixture
-def lightgrid(tmp_path):
-    command = Lightgrid(tmp_path)
-    yield command
-    command.close()
 
 
 def assert_refused(done, *words):

@@ -3,7 +3,6 @@
 import textwrap
 
 import pytest
-from integration.command import Lightgrid
 
 PROGRAMS = {
     "a work alone, for a machine in the cloud": """
@@ -103,13 +102,6 @@ PROGRAMS = {
         app = LightningApp(Root())
     """,
 }
-
-
-@pytest.fixture
-def lightgrid(tmp_path):
-    command = Lightgrid(tmp_path)
-    yield command
-    command.close()
 
 
 @pytest.mark.parametrize(

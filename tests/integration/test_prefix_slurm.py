@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
-from integration.command import LIMIT_S, Lightgrid, wait_until
+from integration.command import LIMIT_S, wait_until
 from integration.elsewhere import SQUARES, ElsewhereContract, slurm
 
 from lightgrid.component.resources import Resources
@@ -27,13 +27,6 @@ IMPATIENT = "SlurmdTimeout=2\nMessageTimeout=2\nTCPTimeout=1\n"
 def cluster(tmp_path_factory):
     with slurm(tmp_path_factory.mktemp("slurm")) as cluster:
         yield cluster
-
-
-@pytest.fixture
-def lightgrid(tmp_path):
-    lightgrid = Lightgrid(tmp_path)
-    yield lightgrid
-    lightgrid.close()
 
 
 class Needing(PrefixLauncher):

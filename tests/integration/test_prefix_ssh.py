@@ -4,7 +4,6 @@ import re
 import shlex
 
 import pytest
-from integration.command import Lightgrid
 from integration.elsewhere import SQUARES, ElsewhereContract, sshd
 
 from lightgrid.process.told_environment import LAUNCH_VARIABLE
@@ -17,13 +16,6 @@ pytestmark = pytest.mark.timeout(300)
 def ssh(tmp_path_factory):
     with sshd(tmp_path_factory.mktemp("sshd")) as words:
         yield words
-
-
-@pytest.fixture
-def lightgrid(tmp_path):
-    lightgrid = Lightgrid(tmp_path)
-    yield lightgrid
-    lightgrid.close()
 
 
 class TestSsh(ElsewhereContract):

@@ -5,32 +5,15 @@ from pathlib import Path
 
 import grpc
 import pytest
+from contract import MODULES
 
 from lightgrid.process.told_environment import TOLD_VARIABLES
 from lightgrid.protocol.features import FEATURES
-from lightgrid_protos.v1 import (
-    delta_pb2,
-    delta_service_pb2,
-    errors_pb2,
-    state_service_pb2,
-    value_pb2,
-    work_service_pb2,
-)
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/protocol.md"
 TEXT = PAGE.read_text()
-FILES = [
-    module.DESCRIPTOR
-    for module in (
-        delta_pb2,
-        delta_service_pb2,
-        errors_pb2,
-        state_service_pb2,
-        value_pb2,
-        work_service_pb2,
-    )
-]
+FILES = [module.DESCRIPTOR for module in MODULES]
 
 
 def by_name(kind):

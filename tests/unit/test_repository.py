@@ -12,31 +12,15 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from contract import MODULES
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-
-from lightgrid_protos.v1 import (
-    delta_pb2,
-    delta_service_pb2,
-    errors_pb2,
-    state_service_pb2,
-    value_pb2,
-    work_service_pb2,
-)
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 STUBS = ROOT / "generated/python/lightgrid_protos"
 GOLDEN = ROOT / "tests/golden/field_numbers.json"
-MODULES = [
-    delta_pb2,
-    delta_service_pb2,
-    errors_pb2,
-    state_service_pb2,
-    value_pb2,
-    work_service_pb2,
-]
 
 
 def tool(name):

@@ -20,8 +20,6 @@ class Places:
             of, or that cannot be had here.
     """
 
-    name = "places"
-
     def __init__(self, default: str, make: Callable[[str], Launcher]) -> None:
         self._default = default
         self._make = make
