@@ -45,7 +45,7 @@ def start():
 
 
 def test_the_mark_is_the_variable_that_works_are_told():
-    assert told_environment.LAUNCH_VARIABLE == LAUNCH_VARIABLE
+    assert told_environment.LAUNCH_VARIABLE == LAUNCH_VARIABLE == "LIGHTGRID_LAUNCH"
 
 
 def test_what_has_the_id_in_its_environment_is_found_and_nothing_else(start):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -73,12 +74,14 @@ class Grid:
         self.launcher = LocalLauncher()
         self.forks = forks
         self._folder = folder
+        # What has the id of a launch is ended with it, on the whole machine.
+        self._mark = uuid.uuid4().hex
         self._entry = "forked_program:run" if forks else ""
         self._count = 0
 
     def start(self, code, grace_s=PATIENCE_S, command=None, padding=""):
         self._count += 1
-        launch_id = f"{self._folder.name[:40]}-{self._count}{padding}"
+        launch_id = f"{self._mark}-{self._count}{padding}"
         launch = Launch(launch_id, self._folder / f"{launch_id}.log")
         spec = LaunchSpec(
             launch_id, "root.w", command or [sys.executable, "-S", "-c", code], {},
@@ -307,8 +310,9 @@ def flow(tmp_path):
     started = []
 
     def flow(then="", works=((POLITE, ""), (DEAF, "forked_program:run")), **options):
+        mark = uuid.uuid4().hex
         process = subprocess.Popen(
-            [sys.executable, "-c", FLOW.format(works=works, mark=tmp_path.name, then=then)],
+            [sys.executable, "-c", FLOW.format(works=works, mark=mark, then=then)],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(HERE)},
             stdin=subprocess.PIPE,
@@ -318,7 +322,7 @@ def flow(tmp_path):
         )
         started.append(process)
         process.launcher = int(process.stdout.readline().split()[1])
-        process.launches = [f"{tmp_path.name}-{index}" for index in range(len(works))]
+        process.launches = [f"{mark}-{index}" for index in range(len(works))]
         return process
 
     yield flow
